@@ -1,0 +1,233 @@
+"""The only module that knows an engine: one DuckDB file holds the canonical tables.
+
+The file is attached as `store` to an in-memory database, so that views and scratch tables of a session never touch it.
+DuckDB lets many processes read a file only while none writes; a writer therefore waits briefly, then says who is in
+the way.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from salesforecast.errors import StoreBusy, StoreError
+from salesforecast.schema import PROVENANCE, SQL_TYPES, TABLES, Table
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
+
+APPLICATION = "salesforecast"
+SCHEMA_VERSION = 1
+WAIT_SECONDS = 5.0
+
+# What is stored beside the 12 tables: each import and each refused row.
+_BOOKKEEPING = {
+    "imports": (
+        "import_id BIGINT, file VARCHAR, sheet VARCHAR, table_name VARCHAR, source VARCHAR, sha256 VARCHAR, "
+        "rows_read BIGINT, rows_stored BIGINT, rows_rejected BIGINT, rows_excluded BIGINT, "
+        "rows_replaced BIGINT, mapping VARCHAR, notes VARCHAR, imported_at TIMESTAMP"
+    ),
+    "rejected": (
+        "import_id BIGINT, file VARCHAR, row_number BIGINT, table_name VARCHAR, column_name VARCHAR, "
+        "rule VARCHAR, value VARCHAR, message VARCHAR"
+    ),
+}
+
+# version -> what brings a store of that version to the next one; columns added to the schema need no entry.
+MIGRATIONS: dict[int, Callable[[Engine], None]] = {}
+
+
+class Engine:
+    """A connection to one store. Use `connect`; close it, or use it in a `with` block."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path, *, writable: bool) -> None:
+        self._connection = connection
+        self.path = path
+        self.writable = writable
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the file; calling it twice does no harm."""
+        self._connection.close()
+
+    def execute(self, sql: str, params: Mapping[str, Any] | None = None) -> None:
+        """Run one statement that returns nothing; `$name` in the text is filled from `params`."""
+        self._connection.execute(sql, dict(params or {}))
+
+    def rows(self, sql: str, params: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        """Return the result of a query as Python tuples."""
+        return self._connection.execute(sql, dict(params or {})).fetchall()
+
+    def frame(self, sql: str, params: Mapping[str, Any] | None = None) -> pd.DataFrame:
+        """Return the result of a query as a pandas frame; money arrives as float64."""
+        return self._connection.execute(sql, dict(params or {})).df()
+
+    def register(self, name: str, frame: pd.DataFrame) -> None:
+        """Make a frame readable as a table of that name in this session."""
+        self._connection.register(name, frame)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing: an exception inside leaves the store as it was."""
+        self._connection.execute("BEGIN")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
+
+    def columns(self, table: str) -> list[str]:
+        """Return the columns of a table of the store, extra `x_` columns included."""
+        return [
+            row[0]
+            for row in self.rows(
+                "SELECT column_name FROM duckdb_columns() WHERE database_name = 'store' AND table_name = $table "
+                "ORDER BY column_index",
+                {"table": table},
+            )
+        ]
+
+    def count(self, table: str) -> int:
+        """Return the number of rows of a table of the store."""
+        return int(self.rows(f"SELECT count(*) FROM store.{quote(table)}")[0][0])
+
+
+def connect(path: str | Path, *, write: bool = False) -> Engine:
+    """Open a store; with `write=True` a missing one is created.
+
+    A store of an older schema version is migrated first. Raises `StoreError` when the file is missing, is not a
+    salesforecast store or comes from a newer version, and `StoreBusy` when another process holds it for more than a
+    few seconds.
+    """
+    path = Path(path)
+    exists = path.exists()
+    if not exists and not write:
+        raise StoreError(f"No store at {path}. Import files first: salesforecast import FILES --into {path}")
+    if not path.parent.is_dir():
+        raise StoreError(f"No folder {path.parent} for the store {path.name}. Create it first.")
+    engine = _attach(path, write=write)
+    try:
+        if not exists:
+            _create(engine)
+        version = _version(engine)
+        if version > SCHEMA_VERSION:
+            raise StoreError(
+                f"{path} has schema version {version}; this salesforecast knows up to {SCHEMA_VERSION}. "
+                "Upgrade salesforecast, or import your files into a new store."
+            )
+        if version == SCHEMA_VERSION:
+            return engine
+    except BaseException:
+        engine.close()
+        raise
+    engine.close()
+    with _attach(path, write=True) as writer:
+        _migrate(writer, version)
+    return _attach(path, write=write)
+
+
+def quote(name: str) -> str:
+    """Quote an identifier, so that a column name from a file stays a name.
+
+    >>> quote('a"b')
+    '"a""b"'
+    """
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Quote a text value for the few statements that take no parameters.
+
+    >>> literal("O'Neill")
+    "'O''Neill'"
+    """
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _attach(path: Path, *, write: bool) -> Engine:
+    import duckdb
+
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
+        # Extensions would be fetched from the network; everything used here is built in.
+        connection = duckdb.connect(
+            ":memory:", config={"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+        )
+        try:
+            connection.execute(f"ATTACH {literal(str(path))} AS store{'' if write else ' (READ_ONLY)'}")
+        except duckdb.IOException as error:
+            connection.close()
+            if "lock" not in str(error):
+                raise StoreError(f"{path} is not a salesforecast store: {_first_line(error)}") from None
+            if time.monotonic() > deadline:
+                holder = re.search(r"PID (\d+)", str(error))
+                who = f"process {holder.group(1)}" if holder else "another process"
+                raise StoreBusy(f"{path} is in use by {who}. Close it there, then try again.") from None
+            time.sleep(0.1)
+        except duckdb.Error as error:
+            connection.close()
+            raise StoreError(f"{path} cannot be opened: {_first_line(error)}") from None
+        else:
+            return Engine(connection, path, writable=write)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]
+
+
+def _create(engine: Engine) -> None:
+    with engine.transaction():
+        engine.execute("CREATE TABLE store.meta (key VARCHAR PRIMARY KEY, value VARCHAR)")
+        engine.execute(
+            "INSERT INTO store.meta VALUES ('application', $application), ('schema_version', $version)",
+            {"application": APPLICATION, "version": str(SCHEMA_VERSION)},
+        )
+        for name, columns in _BOOKKEEPING.items():
+            engine.execute(f"CREATE TABLE store.{name} ({columns})")
+        for table in TABLES.values():
+            engine.execute(f"CREATE TABLE store.{table.name} ({_columns_sql(table)})")
+
+
+def _columns_sql(table: Table) -> str:
+    return ", ".join(f"{quote(each.name)} {SQL_TYPES[each.kind]}" for each in (*table.columns, *PROVENANCE))
+
+
+def _version(engine: Engine) -> int:
+    found = engine.rows("SELECT count(*) FROM duckdb_tables() WHERE database_name = 'store' AND table_name = 'meta'")
+    values = dict(engine.rows("SELECT key, value FROM store.meta")) if found[0][0] else {}
+    if values.get("application") != APPLICATION:
+        raise StoreError(f"{engine.path} is a DuckDB file, but not a salesforecast store. Import into another path.")
+    return int(values["schema_version"])
+
+
+def _migrate(engine: Engine, version: int) -> None:
+    """Bring a store forward, one version at a time, then add the tables and columns it lacks."""
+    with engine.transaction():
+        for step in range(version, SCHEMA_VERSION):
+            if step in MIGRATIONS:
+                MIGRATIONS[step](engine)
+        for table in TABLES.values():
+            present = set(engine.columns(table.name))
+            if not present:
+                engine.execute(f"CREATE TABLE store.{table.name} ({_columns_sql(table)})")
+                continue
+            for column in (*table.columns, *PROVENANCE):
+                if column.name not in present:
+                    engine.execute(
+                        f"ALTER TABLE store.{table.name} ADD COLUMN {quote(column.name)} {SQL_TYPES[column.kind]}"
+                    )
+        engine.execute(
+            "UPDATE store.meta SET value = $version WHERE key = 'schema_version'",
+            {"version": str(SCHEMA_VERSION)},
+        )
