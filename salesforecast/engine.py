@@ -8,13 +8,14 @@ the way.
 from __future__ import annotations
 
 import re
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from salesforecast.errors import StoreBusy, StoreError
+from salesforecast.errors import BadValue, StoreBusy, StoreError
 from salesforecast.schema import PROVENANCE, SQL_TYPES, TABLES, Table
 
 if TYPE_CHECKING:
@@ -70,11 +71,17 @@ class Engine:
 
     def frame(self, sql: str, params: Mapping[str, Any] | None = None) -> pd.DataFrame:
         """Return the result of a query as a pandas frame; money arrives as float64."""
-        return self._connection.execute(sql, dict(params or {})).df()
+        import duckdb
+
+        try:
+            return self._connection.execute(sql, dict(params or {})).df()
+        except duckdb.ProgrammingError as error:  # a wrong name or type in an analyst's query
+            raise BadValue(f"The query cannot be run: {_first_line(error)}") from None
 
     def register(self, name: str, frame: pd.DataFrame) -> None:
         """Make a frame readable as a table of that name in this session."""
-        self._connection.register(name, frame)
+        # A copy, because DuckDB cannot read frames that are views with negative strides.
+        self._connection.register(name, frame.copy())
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -160,9 +167,15 @@ def _attach(path: Path, *, write: bool) -> Engine:
 
     deadline = time.monotonic() + WAIT_SECONDS
     while True:
-        # Extensions would be fetched from the network; everything used here is built in.
+        # Extensions would be fetched from the network; everything used here is built in. What does not fit into
+        # memory is spilled to the system's folder for such files, not to the user's.
         connection = duckdb.connect(
-            ":memory:", config={"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+            ":memory:",
+            config={
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+                "temp_directory": tempfile.gettempdir(),
+            },
         )
         try:
             connection.execute(f"ATTACH {literal(str(path))} AS store{'' if write else ' (READ_ONLY)'}")
@@ -177,6 +190,10 @@ def _attach(path: Path, *, write: bool) -> Engine:
             time.sleep(0.1)
         except duckdb.Error as error:
             connection.close()
+            if "already attached" in str(error):
+                raise StoreBusy(
+                    f"{path} is open in this process. Close it first: wb.close(), or `with sf.open(...) as wb`."
+                ) from None
             raise StoreError(f"{path} cannot be opened: {_first_line(error)}") from None
         else:
             return Engine(connection, path, writable=write)

@@ -162,6 +162,22 @@ class Settings(_Section):
     display: Display = Display()
 
 
+def locate(path: str | Path) -> Path:
+    """Return where a relative path leads: from the current folder, else from the nearest parent that has it.
+
+    JupyterLab starts a kernel in the notebook's own folder, the command line in the project's; both mean the same
+    `data/demo`. A path found nowhere is returned as it is, for the caller's error.
+
+    >>> locate("no/such/store.duckdb").as_posix()
+    'no/such/store.duckdb'
+    """
+    path = Path(path)
+    if path.is_absolute() or path.exists():
+        return path
+    found = (parent / path for parent in Path.cwd().parents if (parent / path).exists())
+    return next(found, path)
+
+
 def load_settings(source: Settings | str | Path | None = None, folder: str | Path | None = None) -> Settings:
     """Return validated settings.
 
@@ -180,7 +196,7 @@ def load_settings(source: Settings | str | Path | None = None, folder: str | Pat
         if not path.exists():
             return Settings()
     else:
-        path = Path(source)
+        path = locate(source)
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:

@@ -40,6 +40,6 @@ def write_frame(store, name, frame):
     columns = [each for each in TABLES[name].columns if each.name in frame.columns or each.default is not None]
     sources = [f'"{each.name}"' if each.name in frame.columns else f"'{each.default}'" for each in columns]
     store.execute(
-        f"INSERT INTO store.{name} ({', '.join(each.name for each in columns)}, row_key) "
+        f"INSERT INTO store.{name} ({', '.join(engine.quote(each.name) for each in columns)}, row_key) "
         f"SELECT {', '.join(sources)}, CAST(row_number() OVER () AS VARCHAR) FROM incoming"
     )

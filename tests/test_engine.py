@@ -2,10 +2,11 @@ import subprocess
 import sys
 
 import duckdb
+import pandas as pd
 import pytest
 
 from salesforecast import engine
-from salesforecast.errors import StoreBusy, StoreError
+from salesforecast.errors import BadValue, StoreBusy, StoreError
 from salesforecast.schema import TABLES
 
 
@@ -84,3 +85,21 @@ def test_a_failed_transaction_leaves_nothing(tmp_path):
             store.execute("INSERT INTO store.customers (customer_id) VALUES ('c1')")
             raise RuntimeError("stop")
         assert store.count("customers") == 0
+
+
+def test_a_store_open_in_this_process_asks_to_close_the_workbench(tmp_path):
+    path = tmp_path / "s.duckdb"
+    engine.connect(path, write=True).close()
+    with engine.connect(path), pytest.raises(StoreBusy, match=r"wb\.close"):
+        engine.connect(path, write=True)
+
+
+def test_a_wrong_column_in_a_query_is_one_line(tmp_path):
+    with engine.connect(tmp_path / "s.duckdb", write=True) as store, pytest.raises(BadValue, match="amont"):
+        store.frame("SELECT amont FROM store.transactions")
+
+
+def test_a_reversed_frame_can_be_registered(tmp_path):
+    with engine.connect(tmp_path / "s.duckdb", write=True) as store:
+        store.register("letters", pd.DataFrame({"a": ["x", "y"]}).iloc[::-1])
+        assert store.rows("SELECT a FROM letters") == [("y",), ("x",)]
