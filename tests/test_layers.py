@@ -15,7 +15,7 @@ PACKAGE = Path(salesforecast.__file__).parent
 # Notebook-free layers: `publish` runs any notebook, `forecasting` works on any panel.
 FORBIDDEN = {
     "publish": {"analysis", "forecasting", "demo", "load"},
-    "present": {"analysis", "forecasting", "demo", "load"},
+    "present": {"demo", "load"},
     "forecasting": {"analysis", "demo", "load"},
 }
 
