@@ -1,0 +1,111 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from salesforecast.errors import BadPanel, BadValue, UnknownName
+from salesforecast.forecasting import check_panel, fill_gaps, forecast
+from salesforecast.forecasting.frequency import infer
+
+MONTHS = pd.date_range("2025-01-01", periods=4, freq="MS")
+
+
+def small(**columns):
+    return pd.DataFrame({"unique_id": "EU", "ds": MONTHS, "y": [1.0, 2.0, 3.0, 4.0]} | columns)
+
+
+def test_a_good_panel_comes_back_sorted_with_its_other_columns():
+    shuffled = small(region="EU").iloc[[2, 0, 3, 1]]
+    checked = check_panel(shuffled)
+    assert checked["y"].tolist() == [1, 2, 3, 4]
+    assert list(checked.columns) == ["unique_id", "ds", "y", "region"]
+    assert shuffled["y"].tolist() == [3, 1, 4, 2], "the argument is left alone"
+
+
+@pytest.mark.parametrize(
+    ("broken", "says"),
+    [
+        ({"unique_id": "EU"}, "A panel is a DataFrame"),
+        (small().drop(columns="y"), "Panel has no column y; it has unique_id, ds.* Rename"),
+        (small().iloc[:0], "Panel has no rows"),
+        (small(unique_id=["EU", None, "EU", "EU"]), "1 rows without unique_id"),
+        (small(y=["1", "2", "many", "4"]), "Column y holds 'many', which is no number"),
+        (small(y=[1, 2, np.inf, 4]), "Column y is infinite in 1 rows, first in series 'EU'"),
+        (small(y=np.nan), "Series 'EU' has no value at all"),
+        (small(ds=["2025-01-01", "soon", "2025-03-01", "2025-04-01"]), "Column ds holds something that is no date"),
+        (small(ds=[1, 2, 3, 4]), "Column ds holds numbers such as 1"),
+        (small(ds=MONTHS[[0, 1, 1, 3]]), "1 duplicate rows, first for series 'EU' at 2025-02-01.*Sum them"),
+        (small(y=[1, np.nan, 3, 4]), "Panel has 1 gaps, first in series 'EU' at 2025-02-01"),
+        (small(ds=MONTHS + pd.to_timedelta([0, 40, 0, 70], "D")), "duplicate|no whole"),
+    ],
+)
+def test_a_broken_panel_is_refused_with_what_is_wrong(broken, says):
+    with pytest.raises(BadPanel, match=says):
+        check_panel(broken)
+
+
+def test_a_forecast_refuses_a_broken_panel_too():
+    with pytest.raises(BadPanel, match="infinite"):
+        forecast(small(y=[1, 2, np.inf, 4]), 2)
+
+
+def test_gaps_become_zero_or_are_interpolated_as_asked():
+    holes = small().iloc[[0, 2, 3]]
+    assert fill_gaps(holes)["y"].tolist() == [1, 0, 3, 4]
+    assert fill_gaps(holes, value=None)["y"].tolist() == [1, 2, 3, 4]
+    assert fill_gaps(holes)["unique_id"].tolist() == ["EU"] * 4
+    check_panel(fill_gaps(holes))
+
+
+@pytest.mark.parametrize(
+    ("freq", "grain", "following"),
+    [
+        ("D", "day", "2025-03-08"),
+        ("W-MON", "week", None),
+        ("MS", "month", None),
+        ("ME", "month", None),
+        ("QS-FEB", "quarter", None),
+        ("YS", "year", None),
+    ],
+)
+def test_the_frequency_comes_from_the_dates_and_continues_into_the_future(freq, grain, following):
+    dates = pd.date_range("2024-01-31", periods=8, freq=freq)
+    panel = pd.DataFrame({"unique_id": "A", "ds": dates[:6], "y": np.arange(6.0)})
+    assert infer(panel).grain == grain
+    assert forecast(panel, 2)["ds"].tolist() == list(dates[6:])
+
+
+@pytest.mark.parametrize(
+    ("keywords", "error", "says"),
+    [
+        ({"horizon": 0}, BadValue, "horizon is 0"),
+        ({"horizon": 1.5}, BadValue, "horizon is 1.5"),
+        ({"level": 101}, BadValue, "level 101 is no level"),
+        ({"level": ()}, BadValue, "level is empty"),
+        ({"season": 0}, BadValue, "season is 0"),
+        ({"models": "thetta"}, UnknownName, "Did you mean 'theta'"),
+        ({"models": []}, BadValue, "models is empty"),
+    ],
+)
+def test_a_bad_argument_is_refused_with_the_way_out(keywords, error, says):
+    with pytest.raises(error, match=says):
+        forecast(small(), **({"horizon": 2} | keywords))
+
+
+FUTURE = pd.date_range("2025-01-01", periods=6, freq="MS")
+
+
+@pytest.mark.parametrize(
+    ("regressors", "says"),
+    [
+        ([1, 2], "no DataFrame"),
+        (pd.DataFrame({"ds": FUTURE}), "has only ds"),
+        (pd.DataFrame({"ds": FUTURE, "promotion": "yes"}), "'promotion' is not numeric"),
+        (pd.DataFrame({"ds": FUTURE, "promotion": [0, 1, np.nan, 0, 0, 0]}), "empty or infinite"),
+        (pd.DataFrame({"ds": FUTURE[:4], "promotion": 0.0}), "misses 2 periods of series 'EU', first 2025-05-01"),
+        (pd.DataFrame({"ds": FUTURE, "unique_id": "US", "promotion": 0.0}), "no rows for series 'EU'"),
+        (pd.DataFrame({"ds": FUTURE[[0, 0]], "promotion": 0.0}), "two rows for one period"),
+    ],
+)
+def test_regressors_must_be_numbers_for_every_period_of_history_and_horizon(regressors, says):
+    with pytest.raises(BadValue, match=says):
+        forecast(small(), 2, regressors=regressors)
