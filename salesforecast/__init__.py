@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from salesforecast import demo, forecasting, present, publish
-    from salesforecast.analysis import findings, market, quality, sales, targets
+    from salesforecast.analysis import actions, headlines, market, quality, sales, targets
     from salesforecast.forecasting import accuracy, backtest, forecast, panel
     from salesforecast.load import ImportReport, import_files
     from salesforecast.measures import MEASURES
@@ -39,10 +39,11 @@ _PUBLIC = {
     "forecast": "salesforecast.forecasting",
     "backtest": "salesforecast.forecasting",
     "accuracy": "salesforecast.forecasting",
-    "findings": "salesforecast.analysis",
+    "headlines": "salesforecast.analysis",
     "Show": "salesforecast.present",
     "run": "salesforecast.publish",
     "Run": "salesforecast.publish",
+    "actions": "salesforecast.analysis.actions",
     "sales": "salesforecast.analysis.sales",
     "targets": "salesforecast.analysis.targets",
     "market": "salesforecast.analysis.market",
@@ -60,11 +61,12 @@ __all__ = [
     "Show",
     "Workbench",
     "accuracy",
+    "actions",
     "backtest",
     "demo",
-    "findings",
     "forecast",
     "forecasting",
+    "headlines",
     "import_files",
     "market",
     "open",

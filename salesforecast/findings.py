@@ -30,6 +30,11 @@ class Finding:
     action: str | None = None
 
     @property
+    def sums_up(self) -> bool:
+        """Whether this is the verdict on the period itself, which a review states at its head."""
+        return self.kind.startswith(("period_result", "period_progress"))
+
+    @property
     def weight(self) -> float:
         """Money times certainty: what the ranking compares."""
         return abs(self.amount) * self.certainty

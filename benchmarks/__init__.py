@@ -1,0 +1,1 @@
+"""Scripts that print ratios against named peers, measured side by side in one run."""

@@ -1,0 +1,80 @@
+"""How far a period has come: by workdays, and by the way the same period of earlier years filled up."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from salesforecast import measures
+from salesforecast.analysis.comparison import covered
+
+if TYPE_CHECKING:
+    from salesforecast.calendar import Period
+    from salesforecast.workbench import Workbench
+
+YEARS = 3
+
+
+def progress(wb: Workbench, period: Period, measure: str = "revenue") -> pd.DataFrame:
+    """Return the expected cumulative share of a period, day by day.
+
+    One row per day. Columns: date; even (workdays passed / workdays, 0 to 1); seasonal; last_year (the cumulative
+    value of last year's same period at the same share of its workdays; NaN when it is not covered).
+
+    `seasonal` is the mean of the cumulative daily shares of the same period in up to three past years, read at the
+    same share of workdays. With fewer years it is shrunk to `even`: with n years it counts n/3.
+    """
+    days = wb.calendar.frame(period.start, period.end)
+    even = _elapsed(days["workday"].to_numpy(bool))
+    frame = pd.DataFrame({"date": days["date"].to_numpy(), "even": even, "seasonal": even, "last_year": np.nan})
+    bases = _bases(wb, period)
+    if not bases:
+        return frame
+    values = _daily(wb, measure, bases[-1].start, bases[0].end)
+    shapes = []
+    for base in bases:
+        sold = values.reindex(pd.date_range(base.start, base.end), fill_value=0.0).to_numpy().cumsum()
+        at = _elapsed(wb.calendar.frame(base.start, base.end)["workday"].to_numpy(bool))
+        # Several days share one count of workdays (weekends): the last of them counts.
+        ends = np.append(np.flatnonzero(np.diff(at) > 0), len(at) - 1)
+        shape = np.interp(even, np.append(0.0, at[ends]), np.append(0.0, sold[ends]))
+        if base is bases[0] and covered(wb, (base.start, base.end)):
+            frame["last_year"] = shape
+        if sold[-1] > 0:
+            shapes.append(np.clip(shape / sold[-1], 0.0, 1.0))
+    if shapes:
+        weight = len(shapes) / YEARS
+        frame["seasonal"] = weight * np.mean(shapes, axis=0) + (1 - weight) * even
+    return frame
+
+
+def _bases(wb: Workbench, period: Period) -> list[Period]:
+    """Return the same period of up to three past years that the data covers, latest first."""
+    bases: list[Period] = []
+    for _ in range(YEARS):
+        period = wb.calendar.last_year(period)
+        if not covered(wb, (period.start, period.end)):
+            break
+        bases.append(period)
+    return bases
+
+
+def _daily(wb: Workbench, measure: str, first: date, last: date) -> pd.Series:
+    found = measures.values(wb, [measure], grain="day", start=first, end=last)
+    return pd.Series(found[measure].astype("float64").to_numpy(), index=pd.to_datetime(found["period_start"]))
+
+
+def _elapsed(workday: np.ndarray) -> np.ndarray:
+    """Return the share of workdays passed by the end of each day; a period without any counts all its days."""
+    counted = workday if workday.any() else np.ones_like(workday)
+    return counted.cumsum() / counted.sum()
+
+
+def recent_span(wb: Workbench, workdays: int = 20) -> tuple[date, date]:
+    """Return the span of the last `workdays` workdays up to the as-of date."""
+    back = wb.calendar.frame(wb.as_of - timedelta(days=workdays * 3), wb.as_of)
+    passed = pd.DatetimeIndex(back.loc[back["workday"].astype(bool), "date"])
+    return passed[-min(workdays, len(passed))].date(), wb.as_of

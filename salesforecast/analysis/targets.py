@@ -1,0 +1,360 @@
+"""Targets: attainment, pace and required run rate, and what the fiscal year comes to."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from salesforecast import measures
+from salesforecast.analysis import goals
+from salesforecast.analysis.comparison import covered, cut, note, ratio, totals, unfinished
+from salesforecast.analysis.goals import Goal
+from salesforecast.analysis.progress import progress, recent_span
+from salesforecast.analysis.sections import section
+from salesforecast.analysis.series import daily
+from salesforecast.errors import BadValue, lookup
+from salesforecast.findings import Finding
+from salesforecast.forecasting.totals import total as forecast_total
+from salesforecast.measures import MEASURES
+from salesforecast.workbench import SCOPES
+
+if TYPE_CHECKING:
+    from salesforecast.calendar import Period
+    from salesforecast.workbench import Workbench
+
+NAN = float("nan")
+_COLUMNS = [
+    "scope_type", "scope_id", "target", "actual", "attainment", "time_progress", "time_progress_workdays", "pace",
+    "landing", "gap", "remaining_workdays", "required_rate", "recent_rate", "note",
+]  # fmt: skip
+# When a target counts as over-stretched; see `findings`.
+STRETCHED_Z = 3.0
+STRETCHED_LANDING = 0.9
+STRETCHED_GROWTH = 0.1
+SMALLEST_SPREAD = 0.03
+_STRETCHED_SCOPES = ("team", "region", "channel", "category")
+
+
+@section("attainment", needs=("targets",))
+def attainment(
+    wb: Workbench,
+    period: str | Period,
+    by: str | None = None,
+    measure: str = "revenue",
+    version: str | None = None,
+) -> pd.DataFrame:
+    """Return where each scope stands against its target.
+
+    One row for the workbench's scope, or with `by` (a scope type: team, person, region, channel, category, …) one
+    row per member, sorted by target, and a last total row whose scope_id is `*`. Columns, in the unit of the measure
+    unless said: scope_type, scope_id (None: not assigned to any member), target, actual, attainment (ratio),
+    time_progress and time_progress_workdays (0 to 1), pace (attainment − time progress), landing (actual / time
+    progress), gap (actual − target; negative is bad, also where lower is better), remaining_workdays, required_rate
+    (still needed per workday; 0 once reached), recent_rate (mean of the last 20 workdays), note.
+
+    Time progress is seasonal (see `progress.progress`) or by workdays, as the settings define. It is that of the whole
+    scope for every member: a single member's daily curve is mostly noise. Ratios and counts of distinct things have no
+    progress: their pace, landing and rates are NaN.
+
+    Notes: `no_target` none, or zero: attainment is NaN, never 0 % or infinite; `target_of_members` the total is held
+    against the sum of the members that have a target; `unassigned`; `partial`; `reached`.
+    """
+    period = wb.period(period)
+    lookup(MEASURES, measure, "measure")
+    shared = _shared(wb, period, measure)
+    if by is None:
+        scope_type, scope_id = next(iter(wb.scope.items()), ("company", "*"))
+        actual = totals(wb, [measure], shared["spans"])[measure]
+        rows = [(scope_type, scope_id, goals.period_target(wb, period, measure, version), actual)]
+    else:
+        rows = _member_rows(wb, period, by, measure, version, shared["spans"])
+    frame = pd.DataFrame([_row(*row, shared) for row in rows], columns=_COLUMNS)
+    frame["scope_id"] = pd.Series([row[1] for row in rows], dtype=object)
+    return frame
+
+
+def pacing(wb: Workbench, period: str | Period, measure: str = "revenue") -> pd.DataFrame:
+    """Return cumulative actual and target, day by day, for the S-curve.
+
+    Columns: date, actual (cumulative; NaN after the as-of date), target (cumulative along the seasonal curve), even
+    (cumulative by workdays), last_year (cumulative value of last year's same period at the same share of its workdays).
+    target and even are NaN without a target. `measure` must be additive.
+    """
+    period = wb.period(period)
+    curve = progress(wb, period, measure)
+    goal = goals.period_target(wb, period, measure)
+    sold = daily(wb, period, measure)
+    actual = pd.Series(sold["cumulative"].to_numpy(), index=pd.DatetimeIndex(sold["date"]))
+    return pd.DataFrame(
+        {
+            "date": curve["date"],
+            "actual": actual.reindex(pd.DatetimeIndex(curve["date"])).to_numpy(),
+            "target": goal.value * curve["seasonal"],
+            "even": goal.value * curve["even"],
+            "last_year": curve["last_year"],
+        }
+    )
+
+
+def months(wb: Workbench, period: str | Period, measure: str = "revenue") -> pd.DataFrame:
+    """Return the twelve months of the fiscal year of a period.
+
+    Columns: period_start, actual (NaN for months not begun), target, last_year, attainment (NaN while a month is
+    unfinished), complete.
+    """
+    period = wb.period(period)
+    year = wb.calendar.period(period.end, "year")
+    before = wb.calendar.last_year(year)
+    found = measures.values(wb, [measure], grain="month", start=before.start, end=min(year.end, wb.as_of))
+    sold = pd.Series(found[measure].to_numpy(float), index=pd.DatetimeIndex(found["period_start"]))
+    rows = []
+    for month in wb.calendar.periods(year.start, year.end, "month"):
+        begun, complete = month.start <= wb.as_of, month.start <= wb.as_of and not unfinished(wb, month)
+        goal = goals.period_target(wb, month, measure)
+        actual = sold.get(pd.Timestamp(month.start), 0.0) if begun else NAN
+        base = wb.calendar.last_year(month)
+        rows.append(
+            {
+                "period_start": pd.Timestamp(month.start),
+                "actual": actual,
+                "target": goal.value,
+                "last_year": sold.get(pd.Timestamp(base.start), 0.0) if base.end >= wb.bounds[0] else NAN,
+                "attainment": goals.attained(actual, goal) if complete else NAN,
+                "complete": complete,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+@section("forecast")
+def outlook(
+    wb: Workbench, period: str | Period, forecast: pd.DataFrame, backtest: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Return the months of the fiscal year of a period, actual where it is known and forecast where it is not.
+
+    `forecast` is the frame of `sf.forecast` for monthly revenue of the whole scope, one row per month; `backtest` that
+    of `sf.backtest`, by which the interval of the year is measured. Columns: period_start, actual, forecast, lo_80,
+    hi_80, target, kind (`actual`; `partial` the month in progress, with what is sold so far beside the forecast of the
+    whole month; `forecast`). Forecast columns are NaN where the horizon does not reach.
+
+    `attrs` holds the landing of the year when the forecast reaches its end: landing, lo_80, hi_80, target, p_reach
+    (NaN without a target), actual (of complete months), period (id of the year). Raises `BadValue` for a forecast
+    with several rows in a month.
+    """
+    frame = months(wb, period)
+    ahead = forecast.set_index(pd.DatetimeIndex(forecast["ds"]))
+    if ahead.index.has_duplicates:
+        raise BadValue("The outlook takes the forecast of one series, one row per month. Forecast the total, no `by`.")
+    place = pd.DatetimeIndex(frame["period_start"])
+    shown = ahead[["mean", "lo_80", "hi_80"]].reindex(place).reset_index(drop=True)
+    shown[frame["complete"].to_numpy()] = NAN
+    frame["kind"] = np.select([frame["complete"], frame["actual"].notna()], ["actual", "partial"], "forecast")
+    frame = frame.join(shown.rename(columns={"mean": "forecast"}))
+    result = frame[["period_start", "actual", "forecast", "lo_80", "hi_80", "target", "kind"]]
+    rest = ahead[ahead.index.isin(place[~frame["complete"]])].reset_index(drop=True)
+    if len(rest) and len(rest) == (~frame["complete"]).sum():
+        year = wb.calendar.period(wb.period(period).end, "year")
+        result.attrs = _landing(wb, year, float(frame.loc[frame["complete"], "actual"].sum()), rest, backtest)
+    return result
+
+
+def outlook_findings(outlook: pd.DataFrame, period: str) -> list[Finding]:
+    """Return what an `outlook` says about the year: kind `year_landing`, or `year_landing_short` below the target.
+
+    Its amount is landing − target; its certainty the larger of the probabilities of reaching and of missing the target.
+    """
+    facts = outlook.attrs
+    if not facts or not facts["target"] > 0 or np.isnan(facts["p_reach"]):
+        return []
+    gap = facts["landing"] - facts["target"]
+    values = {**facts, "gap_size": abs(gap), "year": facts["period"]}
+    kind, action = ("year_landing_short", "close_gap") if gap < 0 else ("year_landing", None)
+    certainty = max(facts["p_reach"], 1 - facts["p_reach"])
+    return [Finding(kind, "forecast", "revenue", gap, certainty, period, values=values, action=action)]
+
+
+def findings(wb: Workbench, period: str | Period) -> list[Finding]:
+    """Return the findings about targets.
+
+    `target_gap` and `target_ahead` (`…_closed` when no workday remains): the fiscal year so far against its pace, and
+    what every remaining workday must bring. Amount = landing − target; certainty = time progress, as a landing told
+    after a tenth of the year is worth a tenth. `stretched_target`: a member of the first scope type that has targets
+    (team, region, channel, category), which would land below 90 % of its target, more than three robust deviations
+    below the others, and whose target asks for at least ten points more growth on last year than the others' targets
+    do. Amount = landing − target; certainty = time progress × n / (n + 2) for n others.
+    """
+    period = wb.period(period)
+    year = wb.calendar.period(period.end, "year")
+    company = attainment(wb, year).iloc[0]
+    found = []
+    if company["target"] > 0:
+        found.append(_gap(company, year, period))
+    for scope_type in _STRETCHED_SCOPES:
+        frame = attainment(wb, year, scope_type) if wb.has(f"sales.{scope_type}") else pd.DataFrame()
+        if len(frame) and (frame["scope_id"].ne("*") & frame["target"].gt(0)).any():
+            return found + _stretched(wb, frame, scope_type, year, period)
+    return found
+
+
+def _shared(wb: Workbench, period: Period, measure: str) -> dict:
+    """Return what all scopes of a period have in common: spans, progress, workdays."""
+    end = min(cut(wb, period), wb.as_of)
+    finished = not unfinished(wb, period)
+    curve = progress(wb, period, measure) if MEASURES[measure].additive and not finished else None
+    at = (end - period.start).days
+    seasonal, even = (1.0, 1.0) if curve is None else (curve["seasonal"].iloc[at], curve["even"].iloc[at])
+    workdays = wb.settings.definitions.time_progress == "workdays"
+    first, last = recent_span(wb)
+    return {
+        "additive": MEASURES[measure].additive,
+        "finished": finished,
+        "progress": even if workdays else seasonal,
+        "even": even,
+        "remaining": 0 if finished else wb.calendar.workdays(wb.as_of + timedelta(days=1), period.end),
+        "spans": {"value": (period.start, end), "recent": (first, last)},
+        "recent_workdays": wb.calendar.workdays(first, last),
+    }
+
+
+def _member_rows(
+    wb: Workbench, period: Period, by: str, measure: str, version: str | None, windows: dict
+) -> list[tuple]:
+    column = lookup(SCOPES, by, "scope type")
+    frame = goals.targets(wb, measure, version)
+    of_members = goals.member_goals(frame, wb.calendar, period, by)
+    sold = totals(wb, [measure], windows, by=[column])[measure].unstack("window")
+    sold = sold.reindex(columns=list(windows))
+    actuals = {None if pd.isna(member) else str(member): row for member, row in sold.iterrows()}
+    nothing = pd.Series(0.0 if MEASURES[measure].additive else NAN, index=list(windows))
+    members = sorted(
+        {*of_members, *actuals},
+        key=lambda each: (-of_members.get(each or "", Goal(0.0)).value, -_number(actuals, each), str(each)),
+    )
+    rows = [
+        (by, each, of_members.get(each or "", Goal()), actuals.get(each, nothing).fillna(nothing)) for each in members
+    ]
+    whole = totals(wb, [measure], windows)[measure]
+    goal = goals.period_target(wb, period, measure, version)
+    if not goal.found and of_members and MEASURES[measure].additive:
+        # Members without a target do not help those that have one.
+        with_target = [row for row in rows if row[2].found]
+        goal = Goal(sum(row[2].value for row in with_target), with_target[0][2].direction, "target_of_members")
+        whole = sum((row[3] for row in with_target), start=nothing)
+    scope_type = next(iter(wb.scope), "company")
+    return [*rows, (scope_type, "*", goal, whole)]
+
+
+def _number(actuals: dict, member: str | None) -> float:
+    value = actuals[member]["value"] if member in actuals else 0.0
+    return 0.0 if pd.isna(value) else float(value)
+
+
+def _row(scope_type: str, scope_id: str | None, goal: Goal, sold: pd.Series, shared: dict) -> dict:
+    actual = float(sold["value"])
+    reached = goals.attained(actual, goal)
+    additive, lower = shared["additive"], goal.direction == "lower"
+    target = goal.value if goal.found else NAN
+    gap = (target - actual) if lower else (actual - target)
+    pace = actual / target - shared["progress"] if goal.found and additive else NAN
+    remaining = shared["remaining"]
+    done = goal.found and not lower and actual >= target
+    return {
+        "scope_type": scope_type,
+        "scope_id": scope_id,
+        "target": target,
+        "actual": actual,
+        "attainment": reached,
+        "time_progress": shared["progress"],
+        "time_progress_workdays": shared["even"],
+        "pace": -pace if lower else pace,
+        "landing": (ratio(actual, shared["progress"]) if additive else actual),
+        "gap": gap,
+        "remaining_workdays": remaining,
+        "required_rate": max(target - actual, 0.0) / remaining
+        if goal.found and additive and remaining and not lower
+        else NAN,
+        "recent_rate": ratio(float(sold["recent"]), shared["recent_workdays"]) if additive else NAN,
+        "note": note(
+            goal.note,
+            "unassigned" if scope_id is None else None,
+            None if shared["finished"] else "partial",
+            "reached" if done else None,
+        ),
+    }
+
+
+def _landing(
+    wb: Workbench, year: Period, so_far: float, rest: pd.DataFrame, backtest: pd.DataFrame | None
+) -> dict[str, float | str]:
+    goal = goals.period_target(wb, year)
+    total = forecast_total(rest, backtest, level=80, target=goal.value - so_far if goal.found else None).iloc[0]
+    return {
+        "period": year.id,
+        "actual": so_far,
+        **{
+            key: so_far + float(total[name])
+            for key, name in (("landing", "mean"), ("lo_80", "lo_80"), ("hi_80", "hi_80"))
+        },
+        "target": goal.value,
+        "p_reach": float(total["p_reach"]),
+    }
+
+
+def _gap(row: pd.Series, year: Period, period: Period) -> Finding:
+    """Return the finding about the whole scope's fiscal year."""
+    short = row["landing"] - row["target"]
+    values: dict[str, float | str | None] = {
+        **{key: float(row[key]) for key in _COLUMNS[2:13]},
+        "short": -float(short),
+        "year": year.id,
+        "rate_change": ratio(row["required_rate"], row["recent_rate"]) - 1,
+    }
+    kind = "target_gap" if short < 0 else "target_ahead"
+    if not row["remaining_workdays"]:
+        kind = f"{kind}_closed"
+    action = "close_gap" if kind == "target_gap" else None
+    return Finding(
+        kind, "attainment", "revenue", float(short), float(row["time_progress"]), period.id,
+        since=year.id, values=values, action=action,
+    )  # fmt: skip
+
+
+def _stretched(wb: Workbench, frame: pd.DataFrame, scope_type: str, year: Period, period: Period) -> list[Finding]:
+    base = wb.calendar.last_year(year)
+    if not covered(wb, (base.start, base.end)):
+        return []
+    before = measures.values(wb, ["revenue"], by=[SCOPES[scope_type]], start=base.start, end=base.end)
+    last_year = before.dropna().set_index(SCOPES[scope_type])["revenue"]
+    members = frame[(frame["scope_id"] != "*") & (frame["target"] > 0)].set_index("scope_id")
+    members = members.assign(last_year=last_year.reindex(members.index))
+    members = members[members["last_year"] > 0]
+    # Shares of the target compare members of any size.
+    landing, asked = members["landing"] / members["target"], members["target"] / members["last_year"] - 1
+    found = []
+    for name, row in members.iterrows():
+        others = members.index != name
+        if others.sum() < 2:
+            break
+        usual, usually_asked = float(landing[others].median()), float(asked[others].median())
+        spread = max(1.4826 * float((landing[others] - usual).abs().median()), SMALLEST_SPREAD)
+        short = landing[name] <= STRETCHED_LANDING and (usual - landing[name]) / spread >= STRETCHED_Z
+        if not short or asked[name] - usually_asked < STRETCHED_GROWTH:
+            continue
+        gap = float(row["landing"] - row["target"])
+        values: dict[str, float | str | None] = {
+            "member": str(name), "attainment": float(row["attainment"]), "time_progress": float(row["time_progress"]),
+            "landing": float(row["landing"]), "landing_share": float(landing[name]), "others": usual, "gap_size": -gap,
+            "target": float(row["target"]), "asked": float(asked[name]), "usually_asked": usually_asked,
+            "year": year.id,
+        }  # fmt: skip
+        certainty = others.sum() / (others.sum() + 2) * float(row["time_progress"])
+        found.append(
+            Finding(
+                "stretched_target", "attainment", "revenue", gap, float(certainty), period.id, since=year.id,
+                slice={scope_type: str(name)}, values=values, action="review_target",
+            )
+        )  # fmt: skip
+    return found

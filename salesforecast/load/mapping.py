@@ -1,0 +1,367 @@
+"""Which source column is which canonical column: recognised from headers, or said by a mapping.
+
+A mapping has one entry per table; an entry is a dict, or a list of dicts when several exports feed the table::
+
+    {"transactions": {
+        "from": ["details", "orders"],   # files by name, stem or `book#sheet`; the first has the lines
+        "on": "OrderID",                 # column that joins them; "OrderID=Id" when the names differ
+        "date": "OrderDate",             # canonical column: source column
+        "amount": "Net",
+        "txn_type": "=order",            # "=…" is a constant
+        "channel": "",                   # "" leaves the column out
+        "date_format": "dmy",            # dmy, mdy, ymd or a strptime format, where the values leave it open
+        "discount_as": "share",          # share (0.2 off), percent (20 off), paid (0.8, 8 折) or amount
+    }}
+
+Columns that an entry does not name are still recognised by their headers. Without `from` the entry holds for every
+file that has the columns it names; one that names none (`{"date_format": "dmy"}`) for every file of the table. Besides
+the columns of `schema.TABLES`, an entry may name `unit_price`, `discount`, `profit`, `tax_rate`, and attributes of what
+a line refers to: `customer.name`, `product.category`, `person.team`, …
+
+Recognition (`recognise.py`): the best-ranked header wins and the choice is printed; two of equal rank are refused
+(`AmbiguousMapping`). Order lines without a date are joined with the one file that gives each of their orders a date.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from salesforecast.engine import Engine, quote
+from salesforecast.errors import AmbiguousMapping, BadInput, lookup, suggestion
+from salesforecast.load import presets
+from salesforecast.load.files import Source
+from salesforecast.load.joins import joined_headers
+from salesforecast.load.presets import Preset, normalise
+from salesforecast.load.recognise import (
+    MASTERS,
+    NEEDS,
+    SCOPED,
+    Match,
+    event_kind,
+    listed,
+    match_table,
+    not_recognised,
+    recognise,
+)  # fmt: skip
+from salesforecast.schema import TABLES
+
+OPTIONS = ("date_format", "discount_as")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One table to fill from one file, or from several that are joined.
+
+    `columns`: canonical column -> header or `=constant`; `left_out`: columns that the mapping says not to look for.
+    """
+
+    table: str
+    source: Source
+    columns: Mapping[str, str]
+    preset: str
+    joined: tuple[Source, ...] = ()
+    on: tuple[tuple[str, str], ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
+    why: str = ""
+
+    @property
+    def name(self) -> str:
+        """The file names, the lines first."""
+        return " + ".join(each.name for each in (self.source, *self.joined))
+
+    def entry(self) -> dict[str, Any]:
+        """Return the plan in the notation of `mapping=`, so that it can be repeated."""
+        entry: dict[str, Any] = {"from": [each.name for each in (self.source, *self.joined)]}
+        if self.on:
+            pairs = {f"{left}={right}" if left != right else left for left, right in self.on}
+            entry["on"] = pairs.pop() if len(pairs) == 1 else [
+                f"{left}={right}" if left != right else left for left, right in self.on
+            ]  # fmt: skip
+        return {**entry, **self.columns, **dict.fromkeys(self.left_out, ""), **self.options}
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A file that is no table, with what was found and what to write."""
+
+    source: Source
+    message: str
+
+
+def plan(
+    engine: Engine, sources: Sequence[Source], preset: str = "auto", mapping: Mapping[str, Any] | None = None
+) -> tuple[list[Plan], list[Unknown]]:
+    """Return what to fill from which file, and the files that are no table.
+
+    Raises `AmbiguousMapping`, `BadInput` or `UnknownName`, each with the mapping line to write.
+    """
+    aliases = presets.load(preset)
+    plans: list[Plan] = []
+    lines: set[str] = set()
+    beside: set[str] = set()
+    general: list[tuple[str, dict[str, Any]]] = []
+    for table, entry in _entries(mapping or {}):
+        if not entry.get("from") and not _named(entry):
+            general.append((table, entry))
+            continue
+        for made in _explicit(table, entry, sources, aliases):
+            plans.append(made)
+            lines.add(made.source.name)
+            beside.update(each.name for each in made.joined)
+    rest = [each for each in sources if each.name not in lines]
+    found = {each.name: recognise(each, aliases) for each in rest}
+    for made in _joins(engine, rest, found, beside, aliases):
+        plans.append(made)
+        lines.add(made.source.name)
+        beside.update(each.name for each in made.joined)
+    unknown = []
+    for source in rest:
+        match = found[source.name]
+        if source.name in lines or (source.name in beside and (match is None or match.table not in MASTERS)):
+            continue
+        if match is None or match.missing:
+            unknown.append(Unknown(source, not_recognised(source, match)))
+        else:
+            plans.append(_plan(source, match, aliases))
+    for table, entry in general:
+        plans = [_with_general(each, entry) if each.table == table else each for each in plans]
+    order = {table: position for position, table in enumerate(TABLES)}
+    return sorted(plans, key=lambda each: order[each.table]), unknown
+
+
+def find_column(headers: Sequence[str], name: str, where: str) -> int:
+    """Return the position of a header: as written, else without regard to case, spaces and brackets.
+
+    >>> find_column(["Order ID", "Net"], "order_id", "orders.csv")
+    0
+    """
+    exact = [position for position, header in enumerate(headers) if header == name.strip()]
+    near = exact or [position for position, header in enumerate(headers) if normalise(header) == normalise(name)]
+    if len(near) == 1:
+        return near[0]
+    if near:
+        raise AmbiguousMapping(f"{where} has {len(near)} columns named {name!r}. Rename all but one in the file.")
+    raise BadInput(f"{where} has no column {name!r}.{suggestion(name, headers)} Found: {listed(headers)}.")
+
+
+def _entries(mapping: Mapping[str, Any]) -> Iterable[tuple[str, dict[str, Any]]]:
+    for table, entry in mapping.items():
+        lookup(TABLES, table, "table")
+        for each in [entry] if isinstance(entry, Mapping) else entry:
+            _check_entry(table, each)
+            yield table, dict(each)
+
+
+def _check_entry(table: str, entry: Any) -> None:
+    if not isinstance(entry, Mapping):
+        raise BadInput(f"mapping[{table!r}] must be a dict of canonical column: source column, found {entry!r}.")
+    known = {
+        *TABLES[table].names,
+        *(each.name for each in TABLES[table].virtual),
+        *presets.load("auto").columns[table],
+        *OPTIONS,
+        "from",
+        "on",
+    }
+    for key, value in entry.items():
+        lookup(dict.fromkeys(known), key, f"column of {table}")
+        if key not in ("from", "on") and not isinstance(value, str):
+            raise BadInput(
+                f"mapping[{table!r}][{key!r}] must be a source column or a constant such as '=1', found {value!r}."
+            )
+
+
+def _named(entry: Mapping[str, Any]) -> list[str]:
+    """Return the source columns that an entry names."""
+    return [
+        value
+        for key, value in entry.items()
+        if key not in (*OPTIONS, "from", "on") and value and not value.startswith("=")
+    ]
+
+
+def _with_general(made: Plan, entry: Mapping[str, Any]) -> Plan:
+    """Apply an entry that names no file and no source column to a file recognised as its table."""
+    options = {key: value for key, value in entry.items() if key in OPTIONS}
+    constants = {key: value for key, value in entry.items() if key not in OPTIONS and value}
+    left_out = tuple(key for key, value in entry.items() if key not in OPTIONS and not value)
+    kept = {column: header for column, header in made.columns.items() if column not in left_out}
+    return replace(
+        made,
+        columns={**kept, **constants},
+        options={**made.options, **options},
+        left_out=(*made.left_out, *left_out),
+    )
+
+
+def _explicit(table: str, entry: dict[str, Any], sources: Sequence[Source], aliases: Preset) -> Iterable[Plan]:
+    wanted = entry.pop("from", None)
+    on = entry.pop("on", None)
+    options = {key: entry.pop(key) for key in OPTIONS if key in entry}
+    needed = _named(entry)
+    if wanted is None:
+        having = [
+            each for each in sources if {normalise(value) for value in needed} <= set(map(normalise, each.headers))
+        ]
+        if not having:
+            best = max(
+                sources, key=lambda each: sum(normalise(value) in map(normalise, each.headers) for value in needed)
+            )
+            for value in needed:
+                find_column(best.headers, value, best.name)
+        groups = [[each] for each in having]
+    else:
+        groups = [[_source(name, sources) for name in ([wanted] if isinstance(wanted, str) else wanted)]]
+    for group in groups:
+        first, *others = group
+        if others and on is None:
+            raise BadInput(f'mapping[{table!r}] joins {len(group)} files: write "on" with the column they share.')
+        pairs = tuple(_pair(each, first, other) for each, other in zip(_on(on, len(others)), others, strict=True))
+        headers = joined_headers(first, others)
+        given = {
+            column: value if not value or value.startswith("=") else headers[find_column(headers, value, first.name)]
+            for column, value in entry.items()
+        }
+        matched, ambiguous = match_table(headers, table, aliases, given, first.words)
+        _refuse_ambiguous(first.name, table, ambiguous)
+        matched = _scoped(table, matched, given, first.name)
+        missing = [each for each in NEEDS[table] if not any(column in matched for column in each)]
+        if missing and not (table == "activities" and missing == [("kind", "activity_id")]):
+            raise BadInput(
+                f"{first.name}: the mapping of {table} gives no {' or '.join(missing[0])}. "
+                f'Write {missing[0][0]} = "COLUMN". Found: {listed(headers)}.'
+            )
+        yield Plan(
+            table, first, _with_kind(table, matched, headers, aliases, first, given), _preset_name(headers, aliases),
+            tuple(others), pairs, options, tuple(column for column, value in given.items() if not value),
+            "as the mapping says",
+        )  # fmt: skip
+
+
+def _on(on: Any, count: int) -> list[str]:
+    given = [on] if isinstance(on, str) else list(on or ())
+    return given * count if len(given) == 1 else given
+
+
+def _pair(on: str, first: Source, other: Source) -> tuple[str, str]:
+    left, _, right = on.partition("=")
+    return (
+        first.headers[find_column(first.headers, left, first.name)],
+        other.headers[find_column(other.headers, right or left, other.name)],
+    )
+
+
+def _source(name: str, sources: Sequence[Source]) -> Source:
+    def called(source: Source) -> set[str]:
+        sheet = source.sheet or ""
+        return {source.name, source.stem, source.path.name, sheet, f"{source.stem}#{sheet}"}
+
+    hits = [each for each in sources if name in called(each)]
+    if len(hits) == 1:
+        return hits[0]
+    names = [each.name for each in sources]
+    if hits:
+        raise AmbiguousMapping(f"{name!r} names {len(hits)} of the files. Write one of: {listed(names)}.")
+    raise BadInput(f"The mapping names the file {name!r}, which is not imported.{suggestion(name, names)} "
+                   f"Files: {listed(names)}.")  # fmt: skip
+
+
+def _plan(source: Source, match: Match, aliases: Preset) -> Plan:
+    _refuse_ambiguous(source.name, match.table, match.ambiguous)
+    columns = _scoped(match.table, match.columns, {}, source.name)
+    columns = _with_kind(match.table, columns, source.headers, aliases, source, {})
+    proof = [columns[column] for each in NEEDS[match.table] for column in each if column in columns]
+    why = f"headers {', '.join(dict.fromkeys(proof))}; {match.sure:.0%} of the columns known"
+    return Plan(match.table, source, columns, _preset_name(source.headers, aliases), why=why)
+
+
+def _joins(
+    engine: Engine,
+    sources: Sequence[Source],
+    found: Mapping[str, Match | None],
+    beside: set[str],
+    aliases: Preset,
+) -> Iterable[Plan]:
+    """Join order lines that have no date with the one file that gives each of their orders a date."""
+    orders: list[tuple[Source, dict[str, str]]] = []
+    undated: list[tuple[Source, dict[str, str]]] = []
+    for source in sources:
+        columns, _ = match_table(source.headers, "transactions", aliases, hint=source.words)
+        match = found[source.name]
+        other_table = match is not None and not match.missing and match.table != "transactions"
+        if "order_id" not in columns or other_table or source.name in beside:
+            continue
+        priced = "amount" in columns or {"quantity", "unit_price"} <= set(columns)
+        if "date" in columns and _is_unique(engine, source, columns["order_id"]):
+            orders.append((source, columns))
+        elif "date" not in columns and priced:
+            undated.append((source, columns))
+    if len(orders) != 1:
+        return
+    other, other_columns = orders[0]
+    for source, columns in undated:
+        headers = joined_headers(source, [other])
+        matched, ambiguous = match_table(headers, "transactions", aliases, hint=source.words)
+        _refuse_ambiguous(source.name, "transactions", ambiguous)
+        pair = (columns["order_id"], other_columns["order_id"])
+        why = f"order lines without a date; {other.name} has one for each {pair[1]}"
+        columns = _with_kind("transactions", matched, headers, aliases, source, {})
+        yield Plan("transactions", source, columns, _preset_name(headers, aliases), (other,), (pair,), why=why)
+
+
+def _is_unique(engine: Engine, source: Source, header: str) -> bool:
+    column = f"c{source.headers.index(header)}"
+    counts = engine.rows(f"SELECT count({column}), count(DISTINCT {column}) FROM {quote(source.relation)}")[0]
+    return counts[0] == counts[1] > 0
+
+
+def _refuse_ambiguous(name: str, table: str, ambiguous: Mapping[str, Sequence[str]]) -> None:
+    for column, headers in ambiguous.items():
+        lines = " or ".join(f'{column} = "{header}"' for header in dict.fromkeys(headers))
+        if len(set(headers)) == 1:
+            raise AmbiguousMapping(
+                f"{name} has {len(headers)} columns named {headers[0]!r}. Rename all but one in the file."
+            )
+        raise AmbiguousMapping(
+            f"{name}: {listed(headers)} could all be {table}.{column}. Write {lines} in the mapping of {table}."
+        )
+
+
+def _scoped(table: str, columns: dict[str, str], given: Mapping[str, str], name: str) -> dict[str, str]:
+    """Turn the one dimension column of a target into its scope."""
+    dimensions = {key: header for key, header in columns.items() if key.startswith("scope.")}
+    rest = {key: header for key, header in columns.items() if not key.startswith("scope.")}
+    if table not in SCOPED or not dimensions or "scope_id" in columns:
+        return rest
+    if len(dimensions) > 1:
+        first, header = next(iter(dimensions.items()))
+        raise AmbiguousMapping(
+            f"{name}: {listed(dimensions.values())} could each be the scope of a row of {table}. Write "
+            f'scope_type = "={first.removeprefix("scope.")}" and scope_id = "{header}" in the mapping of {table}.'
+        )
+    key, header = next(iter(dimensions.items()))
+    return {**rest, "scope_type": f"={key.removeprefix('scope.')}", "scope_id": header}
+
+
+def _with_kind(
+    table: str,
+    columns: dict[str, str],
+    headers: Sequence[str],
+    aliases: Preset,
+    source: Source,
+    given: Mapping[str, str],
+) -> dict[str, str]:
+    if table != "transactions" or "txn_type" in columns or "txn_type" in given:
+        return columns
+    return {"txn_type": f"={event_kind(headers, aliases, source.words)}", **columns}
+
+
+def _preset_name(headers: Sequence[str], aliases: Preset) -> str:
+    """Name the preset whose language the headers speak."""
+    if aliases.name != "auto":
+        return aliases.name
+    chinese = sum(any("一" <= character <= "鿿" for character in header) for header in headers)
+    return "generic_zh" if chinese * 2 >= len(headers) else "generic_en"

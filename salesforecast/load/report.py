@@ -1,0 +1,123 @@
+"""What an import did: a frozen value that adds up, reads well, and can be repeated or corrected."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from salesforecast.load import recipes
+from salesforecast.load.staging import REJECT_COLUMNS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COUNTS = ("read", "stored", "rejected", "excluded", "replaced", "derived")
+SHOWN_REJECTED = 5
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The rejected rows of one file as they were: its headers and, per row, cells and reason columns."""
+
+    file: str
+    headers: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What was imported, from where, and what was not.
+
+    `files`: one row per file or sheet and table: file, sheet, table, read, stored, rejected, excluded (total rows, rows
+    of files that are no table, rows of joined files without lines), replaced (stored rows that took the place of an
+    earlier one), derived (customers, products and people filled from lines), note. For each row
+    read = stored + rejected + excluded. `rejected`: one row per refused row: file, row (as a spreadsheet numbers it),
+    table, column, rule, value, message. `mapping` is what was used, in the notation of `import_files(mapping=…)`.
+    """
+
+    files: pd.DataFrame
+    rejected: pd.DataFrame
+    mapping: Mapping[str, Any]
+    warnings: Sequence[str]
+    dry_run: bool = False
+    arguments: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    refused: Sequence[Refused] = field(default=(), repr=False)
+
+    def summary(self) -> str:
+        """Return one line: how many files and rows, and how many rows were refused."""
+        counts = {name: int(self.files[name].sum()) for name in COUNTS}
+        done = "would be stored" if self.dry_run else "stored"
+        text = (
+            f"{self.files['file'].nunique()} files: {counts['read']:,} rows read, {counts['stored']:,} {done}, "
+            f"{counts['rejected']:,} rejected, {counts['excluded']:,} excluded"
+        )
+        text += f"; {counts['replaced']:,} replaced earlier rows" if counts["replaced"] else ""
+        return text + (f"; {len(self.warnings)} warnings" if self.warnings else "") + "."
+
+    def __str__(self) -> str:
+        lines = [self.summary(), ""]
+        shown = self.files[["file", "sheet", "table", *COUNTS]].astype(object).fillna("")
+        lines += shown.to_string(index=False).splitlines()
+        for row in self.files.itertuples():
+            if row.note:
+                lines += [
+                    "",
+                    f"{_called(row)} → {row.table or 'not imported'}",
+                    *(f"  {part}" for part in row.note.split("; ")),
+                ]
+        lines += ["", *(f"Warning: {each}" for each in self.warnings)] if self.warnings else []
+        if len(self.rejected):
+            lines += [
+                "",
+                f"Rejected rows ({len(self.rejected):,}), the first {min(SHOWN_REJECTED, len(self.rejected))}:",
+            ]
+            for row in self.rejected.head(SHOWN_REJECTED).itertuples():
+                lines.append(f"  {row.file} row {row.row}, {row.column} {row.value!r}: {row.message}")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        parts = [f"<p>{escape(self.summary())}</p>", _table(self.files)]
+        if self.warnings:
+            parts.append("<ul>" + "".join(f"<li>{escape(each)}</li>" for each in self.warnings) + "</ul>")
+        if len(self.rejected):
+            parts.append(f"<p>Rejected rows ({len(self.rejected):,})</p>{_table(self.rejected.head(20))}")
+        return "".join(parts)
+
+    def save_recipe(self, path: str | Path) -> Path:
+        """Write files, preset and mapping as TOML, to be repeated with `salesforecast import --recipe`."""
+        return recipes.save(path, {**self.arguments, "mapping": self.mapping})
+
+    def write_rejected(self, path: str | Path) -> list[Path]:
+        """Write the rejected rows with their original columns and the reasons; returns the files written.
+
+        One CSV (UTF-8 with BOM, so that Excel opens it) per source file; with several, the name of the source is
+        added to the name of the file. Correct the cells and import the file: the reason columns are ignored.
+        """
+        path = Path(path)
+        written = []
+        for each in self.refused:
+            name = Path(each.file.replace("#", "-").replace("/", "-")).stem
+            target = path if len(self.refused) == 1 else path.with_name(f"{path.stem}-{name}{path.suffix}")
+            with target.open("w", encoding="utf-8-sig", newline="") as file:
+                writer = csv.writer(file)
+                writer.writerow([*each.headers, *REJECT_COLUMNS])
+                writer.writerows(each.rows)
+            written.append(target)
+        return written
+
+
+def _called(row: Any) -> str:
+    return row.file if not row.sheet else f"{row.file}#{row.sheet}"
+
+
+def _table(frame: pd.DataFrame) -> str:
+    head = "".join(f"<th>{escape(str(column))}</th>" for column in frame.columns)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{'' if cell is None else escape(str(cell))}</td>" for cell in row) + "</tr>"
+        for row in frame.astype(object).itertuples(index=False)
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
