@@ -8,8 +8,9 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from salesforecast.errors import BadSettings, suggestion
 
@@ -161,6 +162,15 @@ class Settings(_Section):
     distribution: tuple[Distribution, ...] = ()
     display: Display = Display()
 
+    @field_validator("timezone")
+    @classmethod
+    def _known_timezone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError("expected a time zone like Asia/Shanghai") from None
+        return name
+
 
 def locate(path: str | Path) -> Path:
     """Return where a relative path leads: from the current folder, else from the nearest parent that has it.
@@ -204,6 +214,16 @@ def load_settings(source: Settings | str | Path | None = None, folder: str | Pat
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadSettings(f"{path} is not valid TOML: {error}.") from None
     return parse_settings(values, origin=path.name)
+
+
+def settings_of(store: str | Path, source: Settings | str | Path | None = None) -> Settings:
+    """Return the settings of a store: `source` when given, else `salesforecast.toml` beside it, else in the folder.
+
+    >>> settings_of("no/such/store.duckdb").timezone
+    'Asia/Shanghai'
+    """
+    beside = Path(store).parent
+    return load_settings(source, folder=beside if (beside / "salesforecast.toml").exists() else None)
 
 
 def parse_settings(values: dict[str, Any], origin: str = "settings") -> Settings:

@@ -454,3 +454,17 @@ def test_a_file_with_hardly_a_known_column_is_not_taken_for_sales(folder):
 def test_a_store_without_orders_says_which_basis_counts_its_lines(folder):
     report = folder.load("InvoiceNo,InvoiceDate,Quantity,UnitPrice\n1,2026-01-13,2,3\n")
     assert 'basis="invoice"' in report.warnings[0]
+
+
+def test_times_of_the_files_become_utc_and_days_stay_business_days(tmp_path):
+    path = tmp_path / "activities.csv"
+    path.write_text("活动编号,活动时间,活动类型,执行人工号\n1,2026-10-31 23:30,拜访,P1\n", encoding="utf-8")
+    orders = tmp_path / "orders.csv"
+    orders.write_text(
+        "订单编号,下单日期,金额\nA1,2026-10-31T22:00:00Z,5\nA2,2026-10-31T10:00:00Z,5\n", encoding="utf-8"
+    )
+    import_files([path, orders], into=tmp_path / "s.duckdb")
+    with engine.connect(tmp_path / "s.duckdb") as store:
+        assert str(store.rows('SELECT "at" FROM store.activities')[0][0]) == "2026-10-31 15:30:00"
+        days = store.rows("SELECT date FROM store.transactions ORDER BY order_id")
+        assert [str(day) for (day,) in days] == ["2026-11-01", "2026-10-31"]

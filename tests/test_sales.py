@@ -251,7 +251,7 @@ def test_less_than_two_years_have_no_trend_and_say_so(make_store):
     with sf.open(make_store(transactions=monthly(noisy(20))), as_of="2024-08-31") as wb:
         frame = sf.sales.trend(wb)
     assert frame["trend"].isna().all()
-    assert frame.attrs["note"] == "short_history"
+    assert frame.attrs["note"] == "no_decomposition"
 
 
 def test_a_moving_festival_is_not_an_anomaly():

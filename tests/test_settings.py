@@ -62,3 +62,8 @@ def test_a_relative_path_is_found_from_a_notebooks_folder(tmp_path, monkeypatch)
     (tmp_path / "data" / "sales.duckdb").touch()
     monkeypatch.chdir(tmp_path / "notebooks" / "reviews")
     assert locate("data/sales.duckdb") == tmp_path / "data" / "sales.duckdb"
+
+
+def test_a_time_zone_that_does_not_exist_is_refused(tmp_path):
+    with pytest.raises(BadSettings, match="expected a time zone like Asia/Shanghai, found 'Asia/Peking'"):
+        load_settings(write(tmp_path, "timezone = 'Asia/Peking'\n"))

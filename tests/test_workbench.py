@@ -83,7 +83,19 @@ def test_cash_is_payments_less_refunds_whatever_the_basis(open_store):
 def test_a_basis_without_lines_names_those_that_have_some(make_store):
     path = make_store(transactions=lines("2026-01-05 invoice 100\n2026-01-06 return 10"))
     with pytest.raises(NoData, match=r"no order lines\. Choose a basis that it has: invoice"):
-        sf.open(path)
+        sf.open(path, basis="order")
+
+
+def test_without_orders_the_basis_is_the_first_that_has_lines(make_store):
+    path = make_store(transactions=lines("2026-01-05 invoice 100\n2026-01-06 payment 10"))
+    with sf.open(path) as wb:
+        assert wb.basis == "invoice"
+
+
+def test_members_are_those_with_lines(make_store):
+    path = make_store(transactions={"date": ["2026-01-05"] * 3, "amount": [1.0] * 3, "region": ["B", "A", None]})
+    with sf.open(path) as wb:
+        assert wb.members("region") == ["A", "B"]
 
 
 def test_quantity_cost_and_list_amount_carry_the_sign_of_the_line(open_store):

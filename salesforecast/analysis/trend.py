@@ -63,7 +63,7 @@ def trend(
     two seasons all parts are NaN.
 
     `attrs` (without `by`): slope, slope_lo, slope_hi (growth per season over the last two seasons, 95 % interval of a
-    regression with autocorrelation-robust errors), log, calendar, note (`short_history` or empty).
+    regression with autocorrelation-robust errors), log, calendar, note (`no_decomposition` or empty).
     """
     frame = series(wb, measure, grain, by=by, until=period)
     effects = calendar_effects(wb, frame.drop_duplicates("period_start"), grain)
@@ -84,7 +84,7 @@ def trend(
             **dict(zip(("slope", "slope_lo", "slope_hi"), slope, strict=True)),
             "log": bool(found and found.log),
             "calendar": bool(found and found.calendar),
-            "note": "" if found else "short_history",
+            "note": "" if found else "no_decomposition",
         }
     return result
 

@@ -13,7 +13,8 @@ months     `2026-10`, `2026年10月`, `202610`, `Apr-18` (always a month, never 
 flags      是/否, 有/无, Y/N, true/false, 1/0
 ========== ==============================================================================================
 
-Times are kept as the wall clock of the export; a time with an offset (`+08:00`, `Z`) becomes UTC.
+`date` keeps the wall clock of the export, and turns a time with an offset (`+08:00`, `Z`) into UTC; `staging` knows the
+company's time zone and makes the one or the other of it.
 """
 
 from __future__ import annotations

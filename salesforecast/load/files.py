@@ -23,6 +23,7 @@ from typing import IO, Any, cast
 
 from salesforecast.engine import Engine, literal, quote
 from salesforecast.errors import BadInput
+from salesforecast.settings import locate
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
 SHEET_SUFFIXES = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods")
@@ -80,7 +81,7 @@ def discover(paths: str | Path | Iterable[str | Path]) -> list[Path]:
     given = [paths] if isinstance(paths, str | Path) else list(paths)
     found: dict[Path, None] = {}
     for each in given:
-        path = Path(each)
+        path = locate(each)
         if path.is_dir():
             inside = [file for file in sorted(path.iterdir()) if file.is_file() and is_table_file(file)]
             if not inside:

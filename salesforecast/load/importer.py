@@ -18,6 +18,7 @@ from salesforecast.load.mapping import Plan, Unknown, plan
 from salesforecast.load.presets import normalise
 from salesforecast.load.report import COUNTS, ImportReport, Refused
 from salesforecast.load.staging import Staged
+from salesforecast.settings import Settings, locate, settings_of
 
 _FILE_COLUMNS = ("file", "sheet", "table", *COUNTS, "note")
 _REJECTED_COLUMNS = ("file", "row", "table", "column", "rule", "value", "message")
@@ -53,6 +54,7 @@ def import_files(
     preset: str = "auto",
     mapping: Mapping[str, Any] | None = None,
     source: str | None = None,
+    settings: Settings | str | Path | None = None,
     dry_run: bool = False,
 ) -> ImportReport:
     r"""Import exported files into a store and say what was done.
@@ -60,7 +62,9 @@ def import_files(
     `paths` are files, folders or patterns (CSV, also gzipped, xlsx, xls); `into` is the store, made when it is missing.
     Tables and columns are recognised from the headers with the aliases of `preset`; `mapping` settles what they leave
     open (see `salesforecast.load.mapping`). `source` names the system, by which later files replace rows of the same
-    key; it defaults to the preset. With `dry_run=True` nothing is stored.
+    key; it defaults to the preset. `settings` (by default those of the store) give the time zone of the times in the
+    files. With `dry_run=True` nothing is stored. Relative paths are looked for in the working directory, then in its
+    parents.
 
     Everything is stored in one transaction: when a file fails, nothing is. A file that was imported before with the
     same mapping changes nothing. Raises `BadInput` (or its `AmbiguousMapping`) with the way out, `StoreError` and
@@ -73,9 +77,11 @@ def import_files(
     >>> report.files[["table", "read", "stored"]].values.tolist()
     [['transactions', 2, 2]]
     """
+    into = locate(Path(into).parent) / Path(into).name
+    timezone = settings_of(into, settings).timezone
     found = files.discover(paths)
     given = [paths] if isinstance(paths, str | Path) else list(paths)
-    arguments = {"paths": [str(each) for each in given], "into": str(into), "preset": preset, "source": source}
+    arguments = {"paths": [str(each) for each in given], "into": into.as_posix(), "preset": preset, "source": source}
     presets.load(preset)
     target, existed = Path(into), Path(into).exists()
     with tempfile.TemporaryDirectory(prefix="salesforecast-") as scratch:
@@ -83,7 +89,7 @@ def import_files(
             target = Path(scratch) / "dry-run.duckdb"
         try:
             with engines.connect(target, write=True) as store:
-                return _Import(store, found, preset, mapping, source, arguments, dry_run).run()
+                return _Import(store, found, preset, mapping, source, timezone, arguments, dry_run).run()
         except BaseException:
             if not existed:
                 target.unlink(missing_ok=True)
@@ -104,11 +110,12 @@ class _Import:
         preset: str,
         mapping: Mapping[str, Any] | None,
         source: str | None,
+        timezone: str,
         arguments: Mapping[str, Any],
         dry_run: bool,
     ) -> None:
         self.store, self.paths, self.preset, self.mapping = store, paths, preset, mapping
-        self.source, self.arguments, self.dry_run = source, arguments, dry_run
+        self.source, self.timezone, self.arguments, self.dry_run = source, timezone, arguments, dry_run
         self.aliases = presets.load(preset)
         self.outcomes: list[_Outcome] = []
         self.rejected: list[tuple[Any, ...]] = []
@@ -163,7 +170,7 @@ class _Import:
             note = f"unchanged since import {earlier}: nothing to do"
             self.outcomes.append(_Outcome(made.source, made.table, note=note))
             return None
-        return staging.stage(self.store, made, self.aliases, number, self.source or made.preset)
+        return staging.stage(self.store, made, self.aliases, number, self.source or made.preset, self.timezone)
 
     def _written(self, made: Plan) -> str:
         return json.dumps({**made.entry(), "source": self.source or made.preset}, ensure_ascii=False, sort_keys=True)

@@ -57,20 +57,21 @@ class Staged:
     notes: list[str] = field(default_factory=list)
 
 
-def stage(engine: Engine, plan: Plan, aliases: Preset, number: int, source: str) -> Staged:
-    """Build the staged table of a plan.
+def stage(engine: Engine, plan: Plan, aliases: Preset, number: int, source: str, timezone: str) -> Staged:
+    """Build the staged table of a plan; times are wall-clock times of `timezone` unless they carry an offset.
 
     Raises `BadInput` when a required column looks like text as a whole, `AmbiguousMapping` when dates or discounts
     can be read in two ways.
     """
-    return _Stager(engine, plan, aliases, number, source).run()
+    return _Stager(engine, plan, aliases, number, source, timezone).run()
 
 
 class _Stager:
     """The state of one `stage` call."""
 
-    def __init__(self, engine: Engine, plan: Plan, aliases: Preset, number: int, source: str) -> None:
+    def __init__(self, engine: Engine, plan: Plan, aliases: Preset, number: int, source: str, timezone: str) -> None:
         self.engine, self.plan, self.aliases, self.source = engine, plan, aliases, source
+        self.timezone = literal(timezone)
         self.table: Table = TABLES[plan.table]
         self.relation = f"stage_{number}"
         self.notes: list[str] = []
@@ -189,6 +190,11 @@ class _Stager:
         if dates.note:
             self.notes.append(f"{column.name}: {dates.note}")
         read = clean.date(value, dates)
+        # Times are stored as UTC, days are those of the business: each column is what it is not written as.
+        if column.kind == "timestamp" and not dates.offsets:
+            read = f"timezone('UTC', timezone({self.timezone}, {read}))"
+        elif column.kind == "date" and dates.offsets:
+            read = f"timezone({self.timezone}, timezone('UTC', {read}))"
         if is_period:
             read = f"coalesce({clean.quarter_start(value)}, {read})"
         return f"CAST({read} AS {kind})"

@@ -64,7 +64,7 @@ def _tell_columns(frame: pd.DataFrame, style: Style) -> Sentences:
     row = last_row(done, "actual")
     if row is None:
         row = last_row(frame, "actual")
-    said: Sentences = []
+    said: Sentences = _tell_landing(frame)
     if row is not None:
         change = row["yoy"] if "yoy" in frame.columns else ratio(row["actual"], row.get("last_year"))
         values = {"period": style.period(row["period_start"]), "actual": style.prose(row["actual"]), "yoy": change}
@@ -79,6 +79,14 @@ def _tell_columns(frame: pd.DataFrame, style: Style) -> Sentences:
                 "low": style.prose(low["actual"]), "low_period": style.period(low["period_start"]),
             }))  # fmt: skip
     return said + tell_forecast_end(frame, style)
+
+
+def _tell_landing(frame: pd.DataFrame) -> Sentences:
+    """Return what the year comes to, when the frame carries it (`targets.outlook`)."""
+    facts = frame.attrs
+    if missing(facts.get("landing")):
+        return []
+    return [("columns.landing" if missing(facts.get("p_reach")) else "columns.landing_target", dict(facts))]
 
 
 def tell_forecast_end(frame: pd.DataFrame, style: Style) -> Sentences:

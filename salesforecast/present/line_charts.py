@@ -87,13 +87,14 @@ def _prepared(frame: pd.DataFrame, style: Style, names: Sequence[str], day: str 
 def _tell_trend(frame: pd.DataFrame, style: Style) -> Sentences:
     row = last_row(frame, "value")
     said: Sentences = []
+    facts = frame.attrs
+    if facts.get("log") and not missing(facts.get("slope")):
+        sure = facts["slope_lo"] > 0 or facts["slope_hi"] < 0
+        said.append(
+            ("trend.slope" if sure else "trend.flat", {key: facts[key] for key in ("slope", "slope_lo", "slope_hi")})
+        )
     if row is not None:
         said.append(("trend.last", {"period": style.period(row["period_start"]), "value": style.prose(row["value"])}))
-    if "trend" in frame.columns and frame["trend"].notna().sum() > 12 and style.grain == "month":
-        known = frame[frame["trend"].notna()]["trend"]
-        change = ratio(known.iloc[-1], known.iloc[-13])
-        if not missing(change):
-            said.append(("trend.year", {"change": change}))
     unusual = _unusual(frame)
     if unusual.empty:
         return [*said, ("trend.none", {})] if "anomaly" in frame.columns else said

@@ -82,7 +82,11 @@ class Show:
     def verdict(self, findings: Iterable[Finding]) -> str:
         """Return the sentence of the finding that sums up the period, empty when there is none."""
         whole = next((each for each in findings if each.sums_up), None)
-        return blocks.finding_words(whole, self.words, self.member, self._style(whole.measure))["sentence"] if whole else ""
+        return (
+            blocks.finding_words(whole, self.words, self.member, self._style(whole.measure))["sentence"]
+            if whole
+            else ""
+        )
 
     def findings(self, findings: Iterable[Finding]) -> Shown:
         """Return findings in the order given, each with action, certainty and a link to its section.

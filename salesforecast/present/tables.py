@@ -333,6 +333,7 @@ FORMATS: dict[str, Callable[[Any, Look, Any, str], Cell]] = {
     "period": _period,
     "member": _member,
     "code": _coded("code"),
+    "effect": _coded("effect"),
     "event": _coded("event"),
     "section": _coded("section"),
     "check": _coded("check"),
@@ -344,21 +345,7 @@ FORMATS: dict[str, Callable[[Any, Look, Any, str], Cell]] = {
     "table": _table,
 }
 _WORDED = frozenset(
-    {
-        "date",
-        "period",
-        "member",
-        "code",
-        "event",
-        "section",
-        "check",
-        "text",
-        "note",
-        "flag",
-        "measure",
-        "model",
-        "table",
-    }
+    "date period member code effect event section check text note flag measure model table".split()  # noqa: SIM905
 )
 
 

@@ -20,7 +20,7 @@ from salesforecast.calendar import Calendar, Day, Period, as_day
 from salesforecast.engine import Engine, connect, quote
 from salesforecast.errors import BadValue, NoData, lookup
 from salesforecast.schema import PROVENANCE, TABLES
-from salesforecast.settings import Settings, load_settings
+from salesforecast.settings import Settings, locate, settings_of
 from salesforecast.workbench import views
 from salesforecast.workbench.views import BASES, EARLIEST, SCOPES, SINCE
 
@@ -91,6 +91,14 @@ class Workbench:
         missing = [name for name in names if not self.has(name)]
         if missing:
             raise NoData("; ".join(_how_to_bring(name, self) for name in missing) + ".")
+
+    def members(self, kind: str) -> list[str]:
+        """Return the ids of a scope type (`region`, `person`, …) that have lines in `sales`, in order.
+
+        Raises `UnknownName` for a scope type that sales cannot be divided by.
+        """
+        column = quote(lookup(SCOPES, kind, "scope type"))
+        return [row[0] for row in self.engine.rows(f"SELECT DISTINCT {column} AS id FROM sales ORDER BY id") if row[0]]
 
     def period(self, period: str | Period) -> Period:
         """Return the period of that name; a `Period` is passed through.
@@ -186,15 +194,18 @@ def open(
 
     `as_of` defaults to the earlier of the period's end and the last loaded business day of the basis; `settings` to
     `salesforecast.toml` beside the store, else in the working directory, else the defaults; `basis` and `language`
-    to those of the settings. `scope` maps scope types to ids (`{"region": "华东"}`; `"*"` means all).
+    to those of the settings, a basis that they do not name to the first of order, shipment, invoice, payment that has
+    lines. A relative `store` is looked for in the working directory, then in its parents. `scope` maps scope types to
+    ids (`{"region": "华东"}`; `"*"` means all).
 
     Raises `StoreError`, `BadSettings`, `BadValue`, `UnknownName` for a scope that the data does not have, and
     `NoData` when the store has nothing of the basis or the period or as-of date lies outside the data.
     """
-    chosen = _settings(settings, Path(store))
-    basis = basis or chosen.basis
+    store = locate(store)
+    chosen = settings_of(store, settings)
     language = language or chosen.language
-    lookup(BASES, basis, "basis")
+    if basis:
+        lookup(BASES, basis, "basis")
     lookup(LANGUAGES, language, "language")
     calendar = Calendar.of(chosen)
     wanted = calendar.parse(period) if period else None
@@ -203,6 +214,7 @@ def open(
         lookup({**SCOPES, "company": ""}, kind, "scope type")
     engine = connect(store)
     try:
+        basis = basis or _default_basis(engine, chosen)
         day = _as_of(engine, basis, wanted, as_day(as_of) if as_of else None)
         wb = Workbench(engine, chosen, calendar, day, basis, MappingProxyType(narrowed), language, audience)
         views.create(wb)
@@ -212,9 +224,12 @@ def open(
     return wb
 
 
-def _settings(settings: Settings | str | Path | None, store: Path) -> Settings:
-    beside = store.parent / "salesforecast.toml"
-    return load_settings(settings, folder=store.parent if beside.exists() else None)
+def _default_basis(engine: Engine, settings: Settings) -> str:
+    """Return the basis that the settings name, else the first of the four that the store has lines of."""
+    if "basis" in settings.model_fields_set:
+        return settings.basis
+    kinds = {row[0] for row in engine.rows("SELECT DISTINCT txn_type FROM store.transactions")}
+    return next((name for name, (adds, _) in BASES.items() if adds in kinds), settings.basis)
 
 
 def _as_of(engine: Engine, basis: str, period: Period | None, as_of: date | None) -> date:

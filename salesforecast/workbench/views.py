@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from salesforecast.engine import literal, quote
-from salesforecast.errors import BadSettings, UnknownName, suggestion
+from salesforecast.errors import UnknownName, suggestion
 from salesforecast.schema import TABLES
 
 if TYPE_CHECKING:
@@ -257,11 +257,7 @@ def _visible(wb: Workbench, table: str) -> str:
 
 def _end_of_day(day: date, timezone: str) -> datetime:
     """Return the end of a business day in the company's time zone as naive UTC."""
-    try:
-        zone = ZoneInfo(timezone)
-    except (ZoneInfoNotFoundError, ValueError):
-        raise BadSettings(f"No time zone {timezone!r}. Use a name like Asia/Shanghai.") from None
-    midnight = datetime.combine(day + timedelta(days=1), time(), zone)
+    midnight = datetime.combine(day + timedelta(days=1), time(), ZoneInfo(timezone))
     return midnight.astimezone(ZoneInfo("UTC")).replace(tzinfo=None)
 
 
