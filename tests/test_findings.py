@@ -17,8 +17,8 @@ from salesforecast.findings import Finding, rank
 
 LABELS = Path(sf.__file__).parent / "present" / "labels"
 FORMATS = {
-    "money", "signed_money", "pct", "signed_pct", "points", "int", "signed_int", "number", "date", "period", "member",
-    "measure",
+    "money", "signed_money", "pct", "signed_pct", "points", "chance", "int", "signed_int", "number", "date", "period",
+    "member", "measure",
 }  # fmt: skip
 SECTIONS = {"kpis", "attainment", "trend", "regions", "channels", "forecast", "quality"}
 FINDINGS = tomllib.loads((LABELS / "findings.toml").read_text(encoding="utf-8"))

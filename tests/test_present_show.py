@@ -11,7 +11,7 @@ import pytest
 
 from salesforecast.errors import BadValue, NoData
 from salesforecast.findings import Finding
-from salesforecast.present import Show, Shown, labels
+from salesforecast.present import Show, labels
 from salesforecast.present.figures import VEGALITE
 from salesforecast.settings import parse_settings
 
@@ -125,7 +125,7 @@ def test_the_head_says_what_the_figures_are():
     show = Show(bench(scope={"region": "华东"}))
     text = str(show.head("monthly_sales", "2026-10", show.sentence(zh="达成 {a:pct}。", en="{a:pct}.", a=0.92)))
     assert text.splitlines() == [
-        "星河 区域 华东 月度销售回顾 2026年10月", "达成 92.0%。", "期间: 2026年10月", "数据截至: 2026年10月31日",
+        "星河 区域 华东 月度销售复盘 2026年10月", "达成 92.0%。", "期间: 2026年10月", "数据截至: 2026年10月31日",
         "口径: 签约", "范围: 区域 华东", "单位: 万元", "版本: 管理层版",
     ]  # fmt: skip
 
@@ -254,11 +254,21 @@ def test_the_money_unit_follows_the_size_of_the_company():
 def test_a_sentence_needs_a_key_or_both_languages():
     with pytest.raises(BadValue, match="both zh"):
         Show(bench()).sentence(zh="只有中文")
-    verdict = Show(bench("en")).sentence(
-        "verdict.no_target", period="2026-10", measure="revenue", value=1e7, yoy=0.1, mom=None
-    )
-    assert str(verdict).startswith("Net sales in Oct 2026: CNY 10.0M, +10.0% on last year, no data")
-    assert isinstance(verdict, Shown)
+    record = Show(bench("en")).sentence("accuracy.record", wape=0.12, naive=0.136)
+    assert str(record) == "In the past the method missed by 12.0% (weighted error); repeating last year by 13.6%."
+
+
+def test_the_track_record_says_when_the_method_is_no_better_than_repeating_last_year():
+    accuracy = pd.DataFrame({"model": ["combination", "seasonal_naive"], "wape": [0.15, 0.15]})
+    assert "请谨慎使用" in str(Show(bench()).track_record(accuracy))
+
+
+def test_the_agenda_asks_what_the_findings_suggest_and_leaves_room():
+    values = {"value": 0.3, "change": -0.02, "effect_size": 2e5}
+    finding = Finding("margin_drop", "kpis", "gm_pct", -2e5, 0.9, "2026-10", values=values, action="check_discount")
+    html = Show(bench()).agenda([finding]).html
+    assert html.count("<tr>") == 6
+    assert "按产品和客户列出折扣超过平均的订单" in html
 
 
 def test_certainty_is_worded_as_it_is_written_and_never_complete():

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from salesforecast.errors import BadValue, UnknownName
 from salesforecast.present import labels
 from salesforecast.present.words import DASH, FORMATS, MINUS, Words
+from salesforecast.schema import TABLES
 from salesforecast.settings import parse_settings
 
 ZH, EN = Words("zh"), Words("en", factor=1_000)
@@ -159,3 +160,9 @@ def test_no_number_breaks_a_format_and_no_hyphen_stands_for_a_minus(value, words
 @given(text=st.text())
 def test_no_text_breaks_a_sentence(text):
     assert ZH.sentence("<{who}>", {"who": text}) == f"<{text or '暂无数据'}>"
+
+
+def test_every_row_rule_has_words():
+    rules = {rule.name for table in TABLES.values() for rule in table.rules}
+    rules |= {"unknown_code", "unreadable", "required", "duplicate_key", "ragged"}
+    assert [name for name in sorted(rules) if not labels.has_label("rule", name)] == []

@@ -98,10 +98,10 @@ def section_name(section: str, words: Words) -> str:
 def agenda(questions: Sequence[str], words: Words, rows: int = 5) -> str:
     """Return the form of a meeting as a table: questions, then empty cells for decision, owner, due date and check."""
     columns = ("question", "decision", "owner", "due", "checked_by")
-    heads = "".join(f'<th scope="col">{escape(words.word(each))}</th>' for each in columns)
-    blank = "<td></td>" * (len(columns) - 1)
+    heads = "".join(f'<th scope="col" class="sf-text">{escape(words.word(each))}</th>' for each in columns)
+    blank = "".join(f'<td data-label="{escape(words.word(each))}">&#160;</td>' for each in columns[1:])
     lines = [*questions, *[""] * (rows - len(questions))]
-    body = "".join(f'<tr><th scope="row">{escape(each)}</th>{blank}</tr>' for each in lines)
+    body = "".join(f'<tr><th scope="row" class="sf-text">{escape(each)}</th>{blank}</tr>' for each in lines)
     return f'<table class="sf-table sf-agenda"><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>'
 
 

@@ -194,6 +194,12 @@ class Show:
         template = label("sentence", key, self.words.language) if key else zh if self.words.language == "zh" else en
         return _prose(self.words.sentence(template, values))
 
+    def track_record(self, accuracy: pd.DataFrame) -> Shown:
+        """Return what `sf.accuracy` says in one sentence: the error of the first method beside the naive one's."""
+        errors = accuracy.set_index("model")["wape"]
+        ours, naive = float(errors.iloc[0]), float(errors["seasonal_naive"])
+        return self.sentence("accuracy.record" if ours < naive else "accuracy.worse", wape=ours, naive=naive)
+
     def note(self, *codes: str) -> Shown:
         """Return notes, given as codes or as words, as one paragraph."""
         return _shown("prose", blocks.prose(self._note(*codes), "sf-note"), self._note(*codes))

@@ -316,6 +316,20 @@ def _table(value: Any, look: Look, row: Any, column: str) -> Cell:
     return Cell(TABLES[str(value)].zh if known else str(value), kind="sf-text")
 
 
+def _field(value: Any, look: Look, row: Any, column: str) -> Cell:
+    """Return a column of the canonical tables; a check of targets names a scope type instead."""
+    from salesforecast.schema import TABLES
+
+    code, language = str(value), look.style.words.language
+    table = TABLES.get(str(row.get("table", row.get("table_name"))))
+    if missing(value) or table is None:
+        return Cell(DASH if missing(value) else code, kind="sf-text")
+    names = {each.name: each.zh for each in (*table.columns, *table.virtual)}
+    if has_label("code", code) and code not in names:
+        return Cell(label("code", code, language), kind="sf-text")
+    return Cell(names.get(code, code) if language == "zh" else code, kind="sf-text")
+
+
 FORMATS: dict[str, Callable[[Any, Look, Any, str], Cell]] = {
     "value": _value,
     "money": _money,
@@ -334,6 +348,8 @@ FORMATS: dict[str, Callable[[Any, Look, Any, str], Cell]] = {
     "member": _member,
     "code": _coded("code"),
     "effect": _coded("effect"),
+    "rule": _coded("rule"),
+    "field": _field,
     "event": _coded("event"),
     "section": _coded("section"),
     "check": _coded("check"),
@@ -345,7 +361,7 @@ FORMATS: dict[str, Callable[[Any, Look, Any, str], Cell]] = {
     "table": _table,
 }
 _WORDED = frozenset(
-    "date period member code effect event section check text note flag measure model table".split()  # noqa: SIM905
+    "date period member code effect rule field event section check text note flag measure model table".split()  # noqa: SIM905
 )
 
 

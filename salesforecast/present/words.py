@@ -149,6 +149,19 @@ class Words:
         """Return a share (0.123) as a percentage (12.3%)."""
         return self.word("missing") if missing(value) else digits(float(value) * 100, decimals) + "%"
 
+    def chance(self, value: Any) -> str:
+        """Return a probability in whole percent; nothing about a company is certain to the last one.
+
+        >>> Words("zh").chance(0.004), Words("en").chance(0.34), Words("en").chance(1.0)
+        ('不到 1%', 'about 34%', 'over 99%')
+        """
+        if missing(value):
+            return self.word("missing")
+        shown = min(max(float(value), 0.01), 0.99)
+        return (
+            f"{self.word('under' if value < shown else 'over' if value > shown else 'about')} {self.percent(shown, 0)}"
+        )
+
     def change(self, value: Any, decimals: int = 1) -> str:
         """Return a relative change with its sign: +12.3%."""
         return self.word("missing") if missing(value) else _plus(self.percent(value, decimals))
@@ -367,6 +380,7 @@ FORMATS: dict[str, Callable[[Words, Any], str]] = {
     "money": Words.money,
     "signed_money": Words.signed_money,
     "pct": Words.percent,
+    "chance": Words.chance,
     "signed_pct": Words.change,
     "points": Words.points,
     "int": lambda words, value: words.number(value, 0),
