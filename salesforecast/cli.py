@@ -26,7 +26,9 @@ app = typer.Typer(
 
 DEMO = Path("data/demo")
 Store = Annotated[Path, typer.Option("--store", help="The store made by `salesforecast import`.")]
+Out = Annotated[Path, typer.Option(help="Folder of the published reviews.")]
 DEFAULT_STORE = Path("sales.duckdb")
+REPORTS = Path("reports")
 
 
 def main() -> None:
@@ -47,7 +49,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="Seed; another seed is another company.")] = 7,
     period: Annotated[str, typer.Option(help="Period of the review.")] = "2026-10",
     language: Annotated[str, typer.Option(help="Languages, comma-separated.")] = "zh,en",
-    out: Annotated[Path, typer.Option(help="Folder of the published reviews.")] = Path("reports"),
+    out: Out = REPORTS,
 ) -> None:
     """Import the synthetic company's exports and publish its monthly review."""
     from salesforecast.demo import company, write_exports
@@ -127,7 +129,8 @@ def run(
     audience: Annotated[str, typer.Option(help="management masks names; analyst does not.")] = "management",
     basis: Annotated[str | None, typer.Option(help="order, shipment, invoice or payment.")] = None,
     settings: Annotated[str | None, typer.Option(help="salesforecast.toml")] = None,
-    out: Annotated[Path, typer.Option(help="Folder of the published reviews.")] = Path("reports"),
+    out: Out = REPORTS,
+    force: Annotated[bool, typer.Option("--force", help="Run again even when nothing has changed.")] = False,
     parameter: Annotated[
         list[str] | None, typer.Option("--parameter", "-p", help="name=value of a parameter of the notebook.")
     ] = None,
@@ -135,19 +138,19 @@ def run(
     """Execute a review notebook and publish it as one offline HTML page."""
     shared: dict[str, Any] = {
         "period": period, "store": str(store), "as_of": as_of, "audience": audience, "basis": basis,
-        "settings": settings, **_pairs(parameter, "--parameter"),
+        "settings": settings, "force": force, **_pairs(parameter, "--parameter"),
     }  # fmt: skip
     scopes = _scopes(_pairs(scope, "--scope"), for_each, shared)
     _run_all(review, shared, _list(language) or [None], scopes, out)
 
 
 @app.command()
-def runs(out: Annotated[Path, typer.Option(help="Folder of the published reviews.")] = Path("reports")) -> None:
+def runs(out: Out = REPORTS) -> None:
     """List the recorded runs, newest first."""
     from salesforecast.publish import runs as recorded
 
     for each in recorded(out).itertuples():
-        print(f"{each.run_id}  {each.status:<9} {each.review} {each.period} {each.scope} {each.language}")
+        print(f"{each.run_id}  {each.status:<9} {each.review} {each.period} {each.scope or 'all'} {each.language}")
 
 
 @app.command()
@@ -175,7 +178,7 @@ def _run_all(
     parameters: dict[str, Any],
     languages: list[Any],
     scopes: list[dict[str, str]] | None = None,
-    out: Path = Path("reports"),
+    out: Path = REPORTS,
 ) -> None:
     """Run a review in every language and scope; one failure does not stop the others."""
     from salesforecast.publish import run as publish

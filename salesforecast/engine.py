@@ -121,6 +121,8 @@ def connect(path: str | Path, *, write: bool = False) -> Engine:
     exists = path.exists()
     if not exists and not write:
         raise StoreError(f"No store at {path}. Import files first: salesforecast import FILES --into {path}")
+    if exists and not _is_duckdb(path):
+        raise StoreError(f"{path} is not a salesforecast store. Import into another path: --into sales.duckdb")
     if not path.parent.is_dir():
         raise StoreError(f"No folder {path.parent} for the store {path.name}. Create it first.")
     engine = _attach(path, write=write)
@@ -160,6 +162,14 @@ def literal(text: str) -> str:
     "'O''Neill'"
     """
     return "'" + text.replace("'", "''") + "'"
+
+
+def _is_duckdb(path: Path) -> bool:
+    """Look for DuckDB's mark ourselves: DuckDB attaches tables and empty files too, by their ending."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(12)[8:] == b"DUCK"
 
 
 def _attach(path: Path, *, write: bool) -> Engine:

@@ -7,6 +7,7 @@ import nbformat
 import pytest
 
 import salesforecast as sf
+from salesforecast.demo import company
 from salesforecast.present.labels import has_label
 from salesforecast.publish.parameters import declared
 

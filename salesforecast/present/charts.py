@@ -47,6 +47,7 @@ ACCENT, TEXT, QUIET, RULE = "#0b5cad", "#262626", "#595959", "#e3e3e3"
 TIP = "tip:"  # marks whose description starts so keep it, as data-tip
 SIZE = 12
 HOVER = alt.Description("tip:N")
+QUARTER_DAYS = 92
 STRIDES = {"month": (1, 2, 3, 6, 12, 24), "quarter": (1, 2, 4, 8), "week": (1, 2, 4, 8, 13, 26, 52)}
 
 
@@ -136,6 +137,21 @@ def normalise(chart: Kind, frame: pd.DataFrame) -> pd.DataFrame:
     return result
 
 
+def readable(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that hover marks and data table give: all, or the week ends of more than a quarter of days.
+
+    The last known value of every column stays among them: the as-of day and the end of a target.
+
+    >>> year = pd.DataFrame({"date": pd.date_range("2026-01-01", "2026-12-31"), "actual": 1.0})
+    >>> readable(year)["date"].dt.strftime("%m-%d").tolist()[-2:], len(readable(year)), len(readable(year[:92]))
+    (['12-27', '12-31'], 53, 92)
+    """
+    if "date" not in frame.columns or len(frame) <= QUARTER_DAYS:
+        return frame
+    ends = [frame[name].last_valid_index() for name in frame.columns]
+    return frame[pd.DatetimeIndex(frame["date"]).dayofweek.isin([6]) | frame.index.isin(ends)]
+
+
 def finish(
     layers: Sequence[Any], style: Style, height: int, padding: dict[str, int] | None = None, shared: str = "x"
 ) -> Any:
@@ -145,14 +161,21 @@ def finish(
     """
     sides = {"left": 2, "right": 4, "top": 4, "bottom": 2, **(padding or {})}
     across: dict[str, Any] = {"x": "independent", "y": "independent", shared: "shared"}
-    chart = alt.layer(*layers).resolve_scale(**across)
-    return theme(chart.properties(width=style.width, height=height, padding=sides))
+    # One call: each method of an Altair chart copies all its layers again.
+    return alt.layer(
+        *layers,
+        width=style.width,
+        height=height,
+        padding=sides,
+        resolve=alt.Resolve(scale=alt.ScaleResolveMap(**across)),
+        config=theme(),
+    )
 
 
-def theme(chart: Any) -> Any:
-    """Apply the theme: system fonts, no frame, no background, thin rules, text of 12 px."""
+def theme() -> Any:
+    """Return the theme: system fonts, no frame, no background, thin rules, text of 12 px."""
     quiet: dict[str, Any] = {"labelColor": TEXT, "labelFontSize": SIZE, "titleColor": QUIET, "titleFontSize": SIZE}
-    return chart.configure(
+    return alt.Config(
         font=FONTS,
         background="transparent",
         autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),

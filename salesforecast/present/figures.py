@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from salesforecast.errors import BadValue
 from salesforecast.present import svg
-from salesforecast.present.charts import Kind, Style, find_kind, iso, normalise
+from salesforecast.present.charts import Kind, Style, find_kind, iso, normalise, readable
 from salesforecast.present.drawings import swatch
 from salesforecast.present.labels import label
 from salesforecast.present.structure_charts import member_column
@@ -60,7 +60,8 @@ def figure(
     spec, small = ({**specification(chart, frame, each), "description": alt} for each in (wide, narrow))
     drawing, phone = svg.render(spec, alt), svg.render(small, alt)
     shown = _data_columns(chart, frame)
-    data = table(frame, look, heading, shown)
+    read = readable(frame)
+    data = table(read, look, heading, shown)
     html = (
         f'<figure class="sf-chart sf-chart-{name}"><figcaption>'
         f'<p class="sf-message">{escape(message)}</p>'
@@ -68,7 +69,7 @@ def figure(
         f'<div class="sf-wide">{drawing}</div><div class="sf-narrow" hidden>{phone}</div>'
         f'<details class="sf-data"><summary>{escape(style.say("data"))}</summary>{data}</details></figure>'
     )
-    text = "\n".join([message, plain(frame, look, heading, shown), alt])
+    text = "\n".join([message, plain(read, look, heading, shown), alt])
     return {"text/html": html, "text/plain": text, VEGALITE: spec, "image/svg+xml": drawing}
 
 

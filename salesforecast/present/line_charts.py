@@ -26,6 +26,7 @@ from salesforecast.present.charts import (
     kind,
     limits,
     note_text,
+    readable,
     scale,
     texts,
     time_axis,
@@ -226,7 +227,8 @@ def pacing(frame: pd.DataFrame, style: Style) -> Any:
         _line(data[data["last_year"].notna()], x, "last_year", y_scale, color=LIGHT, strokeWidth=2.4),
         *_outlined(data, x, "target", y_scale),
         _line(data[data["actual"].notna()], x, "actual", y_scale, color=ACTUAL, strokeWidth=2.8),
-        *(_hover(data, x, name, y_scale) for name in names),
+        # Each mark tells all three values of its day: one row of them, on the line that reaches it, is enough.
+        _hover(data.loc[readable(frame).index].assign(y=_furthest(data, names)), x, "y", y_scale, size=320),
     ]
     labels = [
         EndLabel(_named(data, "target", style), _end(data, "target")),
@@ -237,6 +239,11 @@ def pacing(frame: pd.DataFrame, style: Style) -> Any:
         layers += _as_of(known.iloc[-1:], len(known) / len(data), x, y_scale, style, height, top)
     layers += end_labels(labels, low, high, top, height)
     return finish(layers, style, height)
+
+
+def _furthest(data: pd.DataFrame, names: Sequence[str]) -> pd.Series:
+    """Return the first of the named values that is known on each day."""
+    return data[list(names)].bfill(axis=1).iloc[:, 0]
 
 
 def _named(data: pd.DataFrame, name: str, style: Style) -> str:

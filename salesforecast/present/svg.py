@@ -12,7 +12,8 @@ from xml.etree import ElementTree
 
 from salesforecast.present.charts import ACTUAL, FONTS, HATCH, TIP
 
-_NUMBER = re.compile(r"-?\d+\.\d{3,}")
+_NUMBER = re.compile(r"-?\d+\.\d\d+")
+_PLACED = frozenset({"d", "transform", "x", "x1", "x2", "y", "y1", "y2"})  # a tenth of a pixel is not seen
 _DROPPED = frozenset({
     "aria-label", "aria-roledescription", "role", "aria-hidden", "class", "font-family", "pointer-events", "style",
     "version", "stroke-miterlimit",
@@ -63,7 +64,7 @@ def _tidy(element: ElementTree.Element, ids: dict[str | None, str], hatch: str) 
             kept[name], hatched = f"url(#{hatch})", True
         elif name not in _DROPPED and not name.startswith(("on", "{")) and value != "":
             found = re.sub(r"url\(#([^)]*)\)", lambda match: f"url(#{ids.get(match[1], match[1])})", value)
-            kept[name] = _NUMBER.sub(_short, found)
+            kept[name] = _NUMBER.sub(_tenth, found) if name in _PLACED else found
     if tip.startswith(TIP):
         kept["data-tip"] = tip.removeprefix(TIP)
     element.attrib = kept
@@ -85,8 +86,8 @@ def _idle(element: ElementTree.Element) -> bool:
     return tag == "text" and not "".join(element.itertext())
 
 
-def _short(match: re.Match[str]) -> str:
-    return f"{float(match[0]):.2f}".rstrip("0").rstrip(".")
+def _tenth(match: re.Match[str]) -> str:
+    return f"{float(match[0]):.1f}".removesuffix(".0")
 
 
 def _hatch(name: str) -> ElementTree.Element:

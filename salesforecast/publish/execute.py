@@ -30,6 +30,10 @@ _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _WITHOUT_GRAMMARS = "import sys; sys.modules.setdefault('rfc3987_syntax', None)"
 _START_KERNEL = f"{_WITHOUT_GRAMMARS}; import runpy; runpy.run_module('ipykernel_launcher', run_name='__main__')"
 
+# Matrices here are tiny: threads of the linear algebra library cost more than they bring, and their number, which
+# differs between machines, changes the order of sums and with it the last digits.
+_KERNEL = {"PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
+
 
 def execute(
     notebook: NotebookNode,
@@ -138,7 +142,7 @@ def _kernel_manager(scratch: Path) -> Callable[..., Any]:
         argv=[sys.executable, "-c", _START_KERNEL, "-f", "{connection_file}", "--IPKernelApp.log_level=ERROR"],
         display_name="Python 3",
         language="python",
-        env={"PYTHONHASHSEED": "0", "IPYTHONDIR": str(scratch / "ipython")},
+        env={**_KERNEL, "IPYTHONDIR": str(scratch / "ipython")},
     )
 
     class ReportKernelManager(AsyncKernelManager):
