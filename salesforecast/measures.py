@@ -68,7 +68,7 @@ _ALL = (
         "returns", "money", "lower", "退货额", "Returns",
         "退货（回款口径为退款）金额合计，按退货日期归期，不追溯到原订单所在期间。",
         "Returned amount (payments: refunded), dated by the return, not by the original order.",
-        "coalesce(sum(return_amount), 0)", ("sales",),
+        "coalesce(sum(return_amount), 0)", ("sales.return_amount",),
     ),
     Measure(
         "receipts", "money", "higher", "回款额", "Cash collected",
@@ -136,7 +136,7 @@ _ALL = (
         "return_rate", "ratio", "lower", "退货率", "Return rate",
         "期间内退货额 ÷ 同期退货前销售额；退货按发生日计，可能对应更早的订单。",
         "Returns of the period ÷ gross sales of the same period; a return may belong to an earlier order.",
-        "sum(return_amount) / nullif(sum(gross_amount), 0)", ("sales",), additive=False,
+        "sum(return_amount) / nullif(sum(gross_amount), 0)", ("sales.return_amount",), additive=False,
     ),
     Measure(
         "price_realisation", "ratio", "higher", "价格实现率", "Price realisation",

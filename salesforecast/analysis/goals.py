@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 NAN = float("nan")
 _FINER = ("quarter", "month", "week", "day")
 # A company without a target of its own is held against the sum of these, the first that covers all its sellers.
-_MEMBER_SCOPES = ("region", "team", "channel", "category", "person")
+MEMBER_SCOPES = ("region", "team", "channel", "category", "person")
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def period_target(wb: Workbench, period: Period, measure: str = "revenue", versi
 
 
 def _goal_of_members(wb: Workbench, frame: pd.DataFrame, period: Period) -> Goal:
-    for scope_type in _MEMBER_SCOPES:
+    for scope_type in MEMBER_SCOPES:
         goals = member_goals(frame, wb.calendar, period, scope_type)
         if goals and _sellers(wb, scope_type, period.start, period.end) <= set(goals):
             directions = {each.direction for each in goals.values()}

@@ -33,7 +33,7 @@ def price_index(wb: Workbench, until: str | Period | None = None, by: str = "cat
     frame = wb.sql(
         f"SELECT {by} AS member, product_id, month_start AS period_start, "
         "sum(gross_amount) AS amount, sum(quantity) AS quantity FROM sales "
-        "WHERE return_amount = 0 AND quantity > 0 AND gross_amount > 0 AND product_id IS NOT NULL "
+        "WHERE quantity > 0 AND gross_amount > 0 AND product_id IS NOT NULL "
         "AND date <= $last GROUP BY ALL ORDER BY ALL",
         last=_last_complete_day(wb, until),
     ).astype({"amount": "float64"})

@@ -124,7 +124,7 @@ def sections(wb: Workbench) -> pd.DataFrame:
     for each in SECTIONS.values():
         missing = [need for need in ("transactions", *each.needs) if not wb.has(need)]
         rows.append((each.id, not missing, ", ".join(missing) or None))
-    return pd.DataFrame(rows, columns=["section", "available", "missing"])
+    return pd.DataFrame(rows, columns=["section", "available", "missing"]).astype({"missing": object})
 
 
 def findings(wb: Workbench, period: str | Period) -> list[Finding]:

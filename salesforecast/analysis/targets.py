@@ -61,6 +61,8 @@ def attainment(
 
     Notes: `no_target` none, or zero: attainment is NaN, never 0 % or infinite; `target_of_members` the total is held
     against the sum of the members that have a target; `unassigned`; `partial`; `reached`.
+
+    Raises `NoData` without targets, and where neither a line nor a target names a member of `by`.
     """
     period = wb.period(period)
     lookup(MEASURES, measure, "measure")
@@ -74,6 +76,16 @@ def attainment(
     frame = pd.DataFrame([_row(*row, shared) for row in rows], columns=_COLUMNS)
     frame["scope_id"] = pd.Series([row[1] for row in rows], dtype=object)
     return frame
+
+
+def scope_types(wb: Workbench, period: str | Period, measure: str = "revenue") -> list[str]:
+    """Return the scope types that have targets in a period, in the order a director asks; empty without any.
+
+    A review asks for `attainment` by these: a company may set its targets by category, or none for a week.
+    """
+    period = wb.period(period)
+    frame = goals.targets(wb, measure)
+    return [each for each in goals.MEMBER_SCOPES if goals.member_goals(frame, wb.calendar, period, each)]
 
 
 def pacing(wb: Workbench, period: str | Period, measure: str = "revenue") -> pd.DataFrame:
@@ -135,6 +147,7 @@ def outlook(
 ) -> pd.DataFrame:
     """Return the months of the fiscal year of a period, actual where it is known and forecast where it is not.
 
+    When that year is complete, it is the next year's months that are returned: there is no forecast left in a past one.
     `forecast` is the frame of `sf.forecast` for monthly revenue of the whole scope, one row per month; `backtest` that
     of `sf.backtest`, by which the interval of the year is measured. Columns: period_start, actual, forecast, lo_80,
     hi_80, target, kind (`actual`; `partial` the month in progress, with what is sold so far beside the forecast of the
@@ -144,7 +157,9 @@ def outlook(
     (NaN without a target), actual (of complete months), period (id of the year). Raises `BadValue` for a forecast
     with several rows in a month.
     """
-    frame = months(wb, period)
+    year = wb.calendar.period(wb.period(period).end, "year")
+    year = year if unfinished(wb, year) else wb.calendar.shift(year, 1)
+    frame = months(wb, year)
     ahead = forecast.set_index(pd.DatetimeIndex(forecast["ds"]))
     if ahead.index.has_duplicates:
         raise BadValue("The outlook takes the forecast of one series, one row per month. Forecast the total, no `by`.")
@@ -156,7 +171,6 @@ def outlook(
     result = frame[["period_start", "actual", "forecast", "lo_80", "hi_80", "target", "kind"]]
     rest = ahead[ahead.index.isin(place[~frame["complete"]])].reset_index(drop=True)
     if len(rest) and len(rest) == (~frame["complete"]).sum():
-        year = wb.calendar.period(wb.period(period).end, "year")
         result.attrs = _landing(wb, year, float(frame.loc[frame["complete"], "actual"].sum()), rest, backtest)
     return result
 
@@ -233,6 +247,8 @@ def _member_rows(
         {*of_members, *actuals},
         key=lambda each: (-of_members.get(each or "", Goal(0.0)).value, -_number(actuals, each), str(each)),
     )
+    if not of_members:
+        wb.require(f"sales.{column}")
     rows = [
         (by, each, of_members.get(each or "", Goal()), actuals.get(each, nothing).fillna(nothing)) for each in members
     ]

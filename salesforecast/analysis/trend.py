@@ -53,7 +53,7 @@ def trend(
     """Return a series up to a period with its trend, its season, its calendar effects and its anomalies.
 
     The columns of `series` plus, in the unit of the measure: trend; seasonal (season and calendar effects together);
-    remainder (value − trend − seasonal); z (robust z of the remainder); anomaly (|z| > 3.5); expected (trend +
+    remainder (value − trend − seasonal); z (robust z of the remainder); anomaly (|z| > 3.5; missing where z is); expected (trend +
     seasonal) and the range expected_lo to expected_hi (95 %); adjusted (seasonally adjusted value).
 
     Method: STL (on logarithms when all values are positive) with a season that stays the same over the years,
@@ -77,7 +77,7 @@ def trend(
             parts.loc[full] = found.parts.to_numpy()
         pieces.append(group.join(parts))
     result = pd.concat(pieces) if pieces else frame.reindex(columns=[*frame.columns, *_PARTS])
-    result["anomaly"] = result["z"].abs() > ANOMALY_Z
+    result["anomaly"] = (result["z"].abs() > ANOMALY_Z).astype("boolean").mask(result["z"].isna())
     if not by:
         slope = found.slope if found else (np.nan, np.nan, np.nan)
         result.attrs = {

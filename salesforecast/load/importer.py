@@ -200,9 +200,11 @@ class _Import:
             if any(word in note for word in ("not read", "includes tax", "left out:", "two-digit"))
         ]  # fmt: skip
         if outcome.rejected and not outcome.stored:
-            reason = self.rejected[-1]
-            self.warnings.append(
-                f"{made.source.name}: no row was stored; the last one because {reason[3]}: {reason[6]}"
+            _, row, _, column, _, value, message = self.rejected[-1]
+            raise BadInput(
+                f"{made.source.name}: no row can be stored as {made.table}, all {outcome.rejected:,} are refused; the "
+                f"last, row {row}, because {column or 'it'} {value!r}: {message}. Correct the file, map another column "
+                "or leave the file out."
             )
         for number, other in enumerate(made.joined):
             used = joins.matched(self.store, made, number)

@@ -114,7 +114,8 @@ def event_kind(headers: Sequence[str], aliases: Preset, hint: str = "") -> str:
     for kind, body in aliases.kinds.items():
         dated = any(known & tier for tier in body.columns["date"])
         priced = any(known & tier for tier in body.columns["amount"])
-        scores[kind] = 2 * dated + 2 * priced + any(word in hint for word in body.words)
+        # The date says more than the amount: an invoice may have the amount of its order, not the order's date.
+        scores[kind] = 3 * dated + 2 * priced + any(word in hint for word in body.words)
     return max(KINDS, key=lambda kind: (scores.get(kind, 0), -KINDS.index(kind)))
 
 

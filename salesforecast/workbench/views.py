@@ -178,7 +178,7 @@ def _create_lines(wb: Workbench, name: str, basis: str) -> None:
         SELECT t.date,
             CASE WHEN {added} THEN {amount} ELSE -{amount} END AS amount,
             CASE WHEN {added} THEN {amount} ELSE 0 END AS gross_amount,
-            CASE WHEN {added} THEN 0 ELSE {amount} END AS return_amount,
+            CASE WHEN {added} THEN {_nothing_returned(wb, subtracts)} ELSE {amount} END AS return_amount,
             CASE WHEN {added} THEN t.quantity ELSE -t.quantity END AS quantity,
             CASE WHEN {added} THEN {cost} ELSE -{cost} END AS cost_amount,
             CASE WHEN {added} THEN {list_amount} ELSE -{list_amount} END AS list_amount,
@@ -191,6 +191,14 @@ def _create_lines(wb: Workbench, name: str, basis: str) -> None:
         LEFT JOIN calendar c ON c.date = t.date
         WHERE {counted}
     """)
+
+
+def _nothing_returned(wb: Workbench, subtracts: str) -> str:
+    """Return what a line that is no return has returned: 0, or NULL when the store has no returns at all.
+
+    A return rate of a company whose returns were never loaded is unknown, not zero.
+    """
+    return "0" if wb.engine.rows(f"SELECT 1 FROM store.transactions WHERE txn_type = {subtracts} LIMIT 1") else "NULL"
 
 
 def _currency(wb: Workbench) -> str:
