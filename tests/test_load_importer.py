@@ -451,9 +451,11 @@ def test_a_file_with_hardly_a_known_column_is_not_taken_for_sales(folder):
     assert folder.rows("SELECT amount, x_c29 FROM store.transactions") == [(1, "7")]
 
 
-def test_a_store_without_orders_says_which_basis_counts_its_lines(folder):
+def test_a_store_without_orders_says_which_lines_a_review_counts(folder):
     report = folder.load("InvoiceNo,InvoiceDate,Quantity,UnitPrice\n1,2026-01-13,2,3\n")
-    assert 'basis="invoice"' in report.warnings[0]
+    assert "The lines are invoice lines" in report.warnings[0]
+    with sf.open(folder.store) as wb:
+        assert wb.basis == "invoice"
 
 
 def test_times_of_the_files_become_utc_and_days_stay_business_days(tmp_path):
@@ -468,3 +470,17 @@ def test_times_of_the_files_become_utc_and_days_stay_business_days(tmp_path):
         assert str(store.rows('SELECT "at" FROM store.activities')[0][0]) == "2026-10-31 15:30:00"
         days = store.rows("SELECT date FROM store.transactions ORDER BY order_id")
         assert [str(day) for (day,) in days] == ["2026-11-01", "2026-10-31"]
+
+
+def test_a_file_without_one_good_row_is_refused_and_nothing_is_made(folder):
+    with pytest.raises(BadInput, match="all 2 are refused; the last, row 3, because date '2026-02-31': cannot be read"):
+        folder.load("订单日期,金额\n2026-02-30,100\n2026-02-31,200\n")
+    assert not folder.store.exists()
+
+
+def test_the_date_says_what_the_lines_are_when_the_amount_could_be_of_an_order(folder):
+    report = folder.load(
+        "发票号码,开票日期,客户名称,区域,不含税金额\n1,2026-01-05,甲,华东,10\n2,2026-01-06,甲,华东,20\n", "a.csv"
+    )
+    assert report.files[["table", "stored"]].values.tolist() == [["transactions", 2]]
+    assert folder.rows("SELECT txn_type, sum(amount) FROM store.transactions GROUP BY 1") == [("invoice", 30)]

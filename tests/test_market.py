@@ -34,6 +34,15 @@ def test_members_are_sorted_by_size_and_followed_by_the_total(october):
     assert frame["value"].tolist() == [120, 40, 30, 8, 198]
 
 
+def test_a_month_of_net_returns_has_no_shares(make_store):
+    sales = lines(("2026-09-01", 9, "华东"), ("2026-10-15", 30, "华东"), ("2026-10-16", 50, "华南"))
+    sales["txn_type"] = ["order", "order", "return"]
+    with sf.open(make_store(transactions=sales), as_of="2026-10-31") as wb:
+        frame = sf.market.regions(wb, "2026-10").set_index("region")
+    assert frame["value"].to_dict() == {"华东": 30, "华南": -50, "*": -20}
+    assert frame["share"].isna().all()
+
+
 def test_contributions_add_up_to_total_growth(october):
     frame = sf.market.regions(october, "2026-10").set_index("region")
     assert frame.loc["华东", "contribution"] == pytest.approx(20 / 160)

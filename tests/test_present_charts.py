@@ -16,6 +16,7 @@ from salesforecast.present.charts import (
     find_kind,
     normalise,
     notable,
+    readable,
     round_ticks,
     tick_labels,
     time_axis,
@@ -230,3 +231,21 @@ def test_a_sparkline_leaves_gaps_and_a_bullet_is_cut_at_150_percent():
     assert "circle" not in spark([None], "none")
     widths = [float(each) for each in re.findall(r'width="([\d.]+)"', bullet(9.0))]
     assert max(widths) <= 64
+
+
+def test_a_year_of_days_is_read_by_the_week_and_on_its_as_of_day():
+    days = pd.date_range("2026-01-01", "2026-12-31")
+    actual = np.where(days <= "2026-10-30", np.arange(365) * 1e5, np.nan)
+    year = pd.DataFrame({"date": days, "actual": actual, "target": np.arange(365) * 1.1e5})
+    read = readable(year)["date"].dt.strftime("%m-%d").tolist()
+    assert read[:2] == ["01-04", "01-11"] and "10-30" in read and read[-1] == "12-31" and len(read) == 54
+    drawing = svg_of("pacing", year)
+    assert drawing.count("data-tip=") == 54  # 52 Sundays, the as-of day, the last day
+    assert drawing.count("L") > 3 * 300  # the lines keep every day
+    assert len(readable(year.head(92))) == 92
+
+
+def test_coordinates_have_at_most_one_decimal():
+    drawing = svg_of("trend", frames(30)["trend"])
+    placed = re.findall(r' (?:d|transform|x1|x2|y1|y2|x|y)="([^"]*)"', drawing)
+    assert placed and not [each for each in placed if re.search(r"\.\d\d", each)]

@@ -288,3 +288,10 @@ def test_a_small_measure_gets_a_smaller_unit_than_the_page():
         "CNY K",
         "CNY",
     ]
+
+
+def test_a_displayed_show_is_the_style_sheet_of_the_notebook():
+    data, metadata = Show(bench())._repr_mimebundle_()
+    assert metadata == {"salesforecast": {"kind": "style"}}
+    assert data["text/html"].startswith("<style>") and ".sf-cards {" in data["text/html"]
+    assert data["text/plain"].startswith("Show(zh, ")

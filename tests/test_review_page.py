@@ -77,7 +77,8 @@ def test_the_page_is_whole_offline_and_inert(page, browser, width):
     assert set(drawn) == {1}
     assert view.evaluate("document.documentElement.scrollWidth") <= width
     told = view.evaluate(
-        "[...document.querySelectorAll('figure svg[role=img]')].map(s => s.querySelector('title,desc')?.textContent ?? '')"
+        "[...document.querySelectorAll('figure svg[role=img]')]"
+        ".map(drawing => drawing.querySelector('title,desc')?.textContent ?? '')"
     )
     assert min(map(len, told)) > 10
     context.close()

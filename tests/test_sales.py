@@ -252,6 +252,7 @@ def test_less_than_two_years_have_no_trend_and_say_so(make_store):
         frame = sf.sales.trend(wb)
     assert frame["trend"].isna().all()
     assert frame.attrs["note"] == "no_decomposition"
+    assert frame["anomaly"].isna().all()
 
 
 def test_a_moving_festival_is_not_an_anomaly():

@@ -147,6 +147,15 @@ def test_targets_of_all_members_make_the_companys(make_store):
     assert (row["target"], row["attainment"], row["note"]) == (100, 0.9, "target_of_members")
 
 
+def test_a_review_can_ask_by_what_targets_were_set(make_store):
+    sales = lines(("2026-11-02", 30), ("2026-11-13", 15), region="华东", category="泵")
+    with open_store(make_store, sales, [target(20, scope=("category", "泵")), target(60)]) as wb:
+        assert sf.targets.scope_types(wb, "2026-11") == ["category"]
+        assert sf.targets.scope_types(wb, "2026-W46") == []
+        # Regions sell, but have no targets: they are listed without.
+        assert sf.targets.attainment(wb, "2026-11", by="region")["target"].isna().tolist() == [True, False]
+
+
 def test_a_scoped_workbench_uses_the_target_of_its_scope(make_store):
     rows = [target(200), target(80, scope=("region", "华东"))]
     with open_store(make_store, REGIONS, rows, as_of="2026-11-30", scope={"region": "华东"}) as wb:
@@ -248,6 +257,16 @@ def test_a_landing_below_target_is_a_finding(make_store):
     (finding,) = sf.targets.outlook_findings(frame, "2026-11")
     assert (finding.kind, finding.amount, finding.values["gap_size"]) == ("year_landing_short", -15, 15)
     assert finding.certainty == pytest.approx(1 - finding.values["p_reach"])
+
+
+def test_the_outlook_of_a_complete_year_is_the_next_one(make_store):
+    ahead = [f"2027-{month:02d}-01" for month in range(1, 13)]
+    with open_store(
+        make_store, YEAR, [target(150, "2026-01-01", "year"), target(400, "2027-01-01", "year")], as_of="2026-12-31"
+    ) as wb:
+        frame = sf.targets.outlook(wb, "2026-Q4", forecast_of(*ahead))
+    assert set(frame["kind"]) == {"forecast"}
+    assert (frame.attrs["period"], frame.attrs["landing"], frame.attrs["target"]) == ("2027", 480, 400)
 
 
 def test_a_forecast_that_ends_before_the_year_tells_no_landing(make_store):

@@ -76,6 +76,22 @@ def test_a_return_keeps_both_sides_apart(open_store):
     assert february["return_amount"].tolist() == [30, 0]
 
 
+def test_a_region_without_returns_of_a_company_that_has_some_returned_nothing(open_store):
+    returned = lines(
+        "2026-01-05 order 100 region=华东\n2026-01-06 return 10 region=华东\n2026-01-07 order 9 region=西部"
+    )
+    west = open_store({"transactions": returned}, scope={"region": "西部"})
+    assert west.has("sales.return_amount")
+    assert west.sql("SELECT sum(return_amount) AS back FROM sales")["back"].item() == 0
+
+
+def test_without_any_returns_in_the_store_what_came_back_is_unknown(open_store):
+    wb = open_store({"transactions": lines("2026-01-05 order 100\n2026-01-06 refund 10")})
+    assert not wb.has("sales.return_amount")
+    row = sf.sales.kpis(wb, "2026-01").loc["return_rate"]
+    assert (pd.isna(row["value"]), "no_data" in row["note"]) == (True, True)
+
+
 def test_cash_is_payments_less_refunds_whatever_the_basis(open_store):
     assert total(open_store(basis="order", as_of="2026-12-31"), "cash") == 80
 
@@ -484,6 +500,8 @@ def test_require_says_what_is_missing_and_how_to_bring_it(open_store):
         wb.require("transactions", "targets")
     with pytest.raises(NoData, match=r'transactions.channel, which is empty.*"channel": "YOUR COLUMN"'):
         wb.require("sales.channel")
+    with pytest.raises(NoData, match=r"Needs table people"):
+        wb.require("sales.team")
     with pytest.raises(NoData, match="Needs payment lines"):
         wb.require("cash")
 

@@ -49,10 +49,11 @@ def members(wb: Workbench, period: str | Period, by: str) -> pd.DataFrame:
     """Return one row per member of a scope type, largest first, and a last total row `*`.
 
     Columns: the member; value (revenue), last_year, yoy, previous, mom, share, share_last_year, contribution (change
-    against last year ÷ last year's total: the rows add up to the total's yoy), gm_pct, cost_coverage (share of
-    revenue whose cost is known), orders, customers, new_customers, new_customer_share (of customers), aov, target,
-    attainment, note. Lines without a member form a row of their own with a null code. An unfinished period is
-    compared with the same number of workdays; bases the data does not cover are NaN.
+    against last year ÷ last year's total: the rows add up to the total's yoy; like the shares NaN where the total is
+    not positive), gm_pct, cost_coverage (share of revenue whose cost is known), orders, customers, new_customers,
+    new_customer_share (of customers), aov, target, attainment, note. Lines without a member form a row of their own
+    with a null code. An unfinished period is compared with the same number of workdays; bases the data does not cover
+    are NaN.
 
     Notes: `unassigned`, `no_base` (nothing sold last year), `cost_coverage` (cost known for less than 95 %),
     `no_target` (only where other members have one), `partial`, `target_of_members`.
@@ -74,12 +75,9 @@ def members(wb: Workbench, period: str | Period, by: str) -> pd.DataFrame:
     last = frame.iloc[-1]
     frame["yoy"] = [growth(*pair) for pair in zip(frame["value"], frame["last_year"], strict=True)]
     frame["mom"] = [growth(*pair) for pair in zip(frame["value"], frame["previous"], strict=True)]
-    frame["share"] = [ratio(value, last["value"]) for value in frame["value"]]
-    frame["share_last_year"] = [ratio(value, last["last_year"]) for value in frame["last_year"]]
-    frame["contribution"] = [
-        ratio(change, last["last_year"]) if last["last_year"] > 0 else NAN
-        for change in frame["value"] - frame["last_year"]
-    ]
+    frame["share"] = _parts(frame["value"], last["value"])
+    frame["share_last_year"] = _parts(frame["last_year"], last["last_year"])
+    frame["contribution"] = _parts(frame["value"] - frame["last_year"], last["last_year"])
     frame["new_customer_share"] = [
         ratio(*pair) for pair in zip(frame["new_customers"], frame["customers"], strict=True)
     ]
@@ -135,6 +133,11 @@ def findings(wb: Workbench, period: str | Period) -> list[Finding]:
     if wb.has("sales.customer_id"):
         found += _concentrated(wb, period)
     return found
+
+
+def _parts(values: pd.Series, whole: float) -> pd.Series:
+    """Return values / whole; NaN unless the whole is positive: net returns have no shares."""
+    return values / whole if whole > 0 else values * NAN
 
 
 def _window(found: pd.DataFrame, column: str) -> pd.DataFrame:

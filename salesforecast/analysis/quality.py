@@ -119,12 +119,12 @@ def checks(wb: Workbench) -> pd.DataFrame:
 
 
 def sections(wb: Workbench) -> pd.DataFrame:
-    """Return which sections of a review can be filled: section, available, missing (what they lack, or None)."""
+    """Return which sections of a review can be filled: section, available, missing (what they lack, or "")."""
     rows = []
     for each in SECTIONS.values():
         missing = [need for need in ("transactions", *each.needs) if not wb.has(need)]
-        rows.append((each.id, not missing, ", ".join(missing) or None))
-    return pd.DataFrame(rows, columns=["section", "available", "missing"]).astype({"missing": object})
+        rows.append((each.id, not missing, ", ".join(missing)))
+    return pd.DataFrame(rows, columns=["section", "available", "missing"])
 
 
 def findings(wb: Workbench, period: str | Period) -> list[Finding]:

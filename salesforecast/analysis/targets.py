@@ -61,8 +61,6 @@ def attainment(
 
     Notes: `no_target` none, or zero: attainment is NaN, never 0 % or infinite; `target_of_members` the total is held
     against the sum of the members that have a target; `unassigned`; `partial`; `reached`.
-
-    Raises `NoData` without targets, and where neither a line nor a target names a member of `by`.
     """
     period = wb.period(period)
     lookup(MEASURES, measure, "measure")
@@ -247,8 +245,6 @@ def _member_rows(
         {*of_members, *actuals},
         key=lambda each: (-of_members.get(each or "", Goal(0.0)).value, -_number(actuals, each), str(each)),
     )
-    if not of_members:
-        wb.require(f"sales.{column}")
     rows = [
         (by, each, of_members.get(each or "", Goal()), actuals.get(each, nothing).fillna(nothing)) for each in members
     ]

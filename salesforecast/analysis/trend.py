@@ -53,8 +53,8 @@ def trend(
     """Return a series up to a period with its trend, its season, its calendar effects and its anomalies.
 
     The columns of `series` plus, in the unit of the measure: trend; seasonal (season and calendar effects together);
-    remainder (value − trend − seasonal); z (robust z of the remainder); anomaly (|z| > 3.5; missing where z is); expected (trend +
-    seasonal) and the range expected_lo to expected_hi (95 %); adjusted (seasonally adjusted value).
+    remainder (value − trend − seasonal); z (robust z of the remainder); anomaly (|z| > 3.5; missing where z is);
+    expected (trend + seasonal) and the range expected_lo to expected_hi (95 %); adjusted (seasonally adjusted value).
 
     Method: STL (on logarithms when all values are positive) with a season that stays the same over the years,
     repeated with anomalies replaced by their expectation until none is left. Before it, a robust regression on season,

@@ -14,6 +14,7 @@ import gzip
 import hashlib
 import io
 import tempfile
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -132,7 +133,10 @@ def read(engine: Engine, path: Path, title: str, number: int, known: Callable[[s
         return _read_sheets(engine, path, title, number, known)
     if path.name.lower().endswith(SHEET_SUFFIXES):
         raise BadInput(f"{path.name} is not a spreadsheet, whatever its ending says. Export it again as xlsx or CSV.")
-    return [_read_text(engine, path, title, number, known)]
+    try:
+        return [_read_text(engine, path, title, number, known)]
+    except (EOFError, OSError, zlib.error) as error:
+        raise BadInput(f"{path.name} is damaged: {error}. Export it again.") from None
 
 
 def sha256(path: Path) -> str:
@@ -218,15 +222,12 @@ def _decode_all(path: Path, encoding: str) -> str:
     """Decode the whole file strictly, block by block, and return its beginning."""
     decoder = codecs.getincrementaldecoder(encoding)("strict")
     sample = ""
-    try:
-        with _bytes(path) as file:
-            while block := file.read(1 << 20):
-                text = decoder.decode(block)
-                if len(sample) < 1 << 16:
-                    sample += text[: 1 << 16]
-            decoder.decode(b"", final=True)
-    except (EOFError, OSError) as error:
-        raise BadInput(f"{path.name} is damaged: {error}. Export it again.") from None
+    with _bytes(path) as file:
+        while block := file.read(1 << 20):
+            text = decoder.decode(block)
+            if len(sample) < 1 << 16:
+                sample += text[: 1 << 16]
+        decoder.decode(b"", final=True)
     return sample
 
 

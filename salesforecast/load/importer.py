@@ -280,8 +280,8 @@ class _Import:
         if not kinds or self.store.rows("SELECT 1 FROM store.transactions WHERE txn_type = 'order' LIMIT 1"):
             return []
         return [
-            f"The lines are {' and '.join(sorted(kinds))} lines, and there are no orders: open the store with "
-            'basis="invoice", "shipment" or "payment", or write txn_type = "=order" in the mapping of transactions.'
+            f"The lines are {' and '.join(sorted(kinds))} lines, and there are no orders: a review counts these. "
+            'If they are orders, write txn_type = "=order" in the mapping of transactions.'
         ]
 
     def _leave_out(self, unknown: Unknown) -> None:

@@ -149,7 +149,7 @@ def readable(frame: pd.DataFrame) -> pd.DataFrame:
     if "date" not in frame.columns or len(frame) <= QUARTER_DAYS:
         return frame
     ends = [frame[name].last_valid_index() for name in frame.columns]
-    return frame[pd.DatetimeIndex(frame["date"]).dayofweek.isin([6]) | frame.index.isin(ends)]
+    return frame[(pd.DatetimeIndex(frame["date"]).day_of_week == 6) | frame.index.isin(ends)]
 
 
 def finish(

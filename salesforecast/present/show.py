@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from html import escape
+from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from salesforecast.errors import BadValue, NoData, lookup
@@ -26,6 +27,13 @@ MOST_CARDS = 6
 PERSONAL = {"person": ("people", "person_id"), "customer": ("customers", "customer_id")}
 NAMED = {**PERSONAL, "product": ("products", "product_id")}
 _ALSO = {"person_id": "person", "owner_id": "person", "customer_id": "customer", "product_id": "product"}
+# JupyterLab's own rules for lists and cells are more specific than those of sf.css.
+_BESIDE_JUPYTERLAB = """
+ul.sf-cards:not(.list-inline), .sf-card ul:not(.list-inline), ol.sf-findings:not(.list-inline) {
+  list-style: none; padding: 0;
+}
+.sf-table .sf-text.sf-text { text-align: left; }
+"""
 _CODED = {"model": "model", "event": "event"}
 
 
@@ -58,6 +66,13 @@ class Show:
     def __init__(self, wb: Workbench) -> None:
         self.wb = wb
         self.words = Words.of(wb.settings, wb.language, _typical(wb))
+
+    def __repr__(self) -> str:
+        return f"Show({self.words.language}, {self.words.unit}, {self.wb.audience})"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Give a notebook that displays this object the style sheet which a published page has already."""
+        return {"text/html": f"<style>{_sheet()}</style>", "text/plain": repr(self)}, _metadata("style")
 
     def head(self, review: str, period: str | Period, verdict: str | Shown = "", edition: str | None = None) -> Shown:
         """Return the head of a review: its title, one line of verdict, and what the figures stand for.
@@ -419,6 +434,10 @@ def _typical(wb: Workbench) -> float | None:
         return None
     value = found["amount"].iloc[0] if len(found) else None
     return None if value is None or missing(value) else float(value)
+
+
+def _sheet() -> str:
+    return (resources.files(__package__) / "sf.css").read_text(encoding="utf-8") + _BESIDE_JUPYTERLAB
 
 
 def _versions() -> str:

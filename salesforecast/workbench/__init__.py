@@ -279,7 +279,7 @@ def _scope_words(scope: Mapping[str, str]) -> str:
 
 
 def _how_to_bring(name: str, wb: Workbench) -> str:
-    table, _, column = name.partition(".")
+    table, _, column = ("people.team" if name == "sales.team" else name).partition(".")
     where = _scope_words(wb.scope)
     if table in ("sales", "cash") and not wb.has(table):
         return f"Needs {wb.basis if table == 'sales' else 'payment'} lines in table transactions{where}"
