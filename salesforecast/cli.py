@@ -167,7 +167,7 @@ def lab(
         print("Copied the notebooks to ./notebooks; yours win over the package's from now on.")
     # Naming the notebook as a file would make its folder the root, and the data could not be seen.
     command = [sys.executable, "-m", "jupyterlab", "--LabApp.default_url=/lab/tree/notebooks/start_here.ipynb"]
-    # It would ask a newcomer about its news, and the package index about its next version.
+    # No request leaves the machine: neither for JupyterLab's news nor for its next version.
     never = "jupyterlab.handlers.announcements.NeverCheckForUpdate"
     command += ["--LabApp.news_url=None", f"--LabApp.check_for_updates_class={never}"]
     command += [f"--port={port}"] if port else []

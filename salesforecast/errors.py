@@ -78,9 +78,16 @@ class BadPanel(BadValue):
 
 
 class NoData(SalesforecastError):
-    """The table, column or period that a question needs is missing from the store."""
+    """The table, column or period that a question needs is missing from the store.
+
+    `note` is the code of the words a reader sees instead of the message, where there are some.
+    """
 
     exit_code = 3
+
+    def __init__(self, message: str, note: str = "") -> None:
+        super().__init__(message)
+        self.note = note
 
 
 class RunFailed(SalesforecastError):

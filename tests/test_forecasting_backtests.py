@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from salesforecast.errors import BadValue
+from salesforecast.errors import BadValue, NoData
 from salesforecast.forecasting import accuracy, backtest, forecast, total
 from salesforecast.forecasting.intervals import naive_scale
 
@@ -66,7 +66,7 @@ def test_a_period_whose_outcome_is_missing_is_not_judged(sales):
 
 
 def test_a_history_shorter_than_the_horizon_and_two_points_cannot_be_backtested():
-    with pytest.raises(BadValue, match="longest series has 4 periods; a backtest over 3 needs 5"):
+    with pytest.raises(NoData, match="longest series has 4 periods; a backtest over 3 needs 5"):
         backtest(panel({"A": 4}), 3)
     assert len(backtest(panel({"A": 5}), 3)) == 3
 

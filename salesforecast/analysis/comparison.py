@@ -25,17 +25,9 @@ Span = tuple[date, date]
 LATE_START_DAYS = 7
 
 
-def unfinished(wb: Workbench, period: Period) -> bool:
-    """Tell whether workdays of the period are still to come at the as-of date.
-
-    A month whose last day is a Sunday is finished on the Friday before.
-    """
-    return wb.as_of < period.end and wb.calendar.workdays(wb.as_of + timedelta(days=1), period.end) > 0
-
-
 def cut(wb: Workbench, period: Period) -> date:
     """Return the last day that counts for the period: its end, or the as-of date while it is unfinished."""
-    return wb.as_of if unfinished(wb, period) else period.end
+    return period.end if wb.finished(period) else wb.as_of
 
 
 def spans(wb: Workbench, period: Period) -> dict[str, Span]:
@@ -50,7 +42,7 @@ def spans(wb: Workbench, period: Period) -> dict[str, Span]:
     end = cut(wb, period)
 
     def base_end(base: Period) -> date:
-        return calendar.same_progress(period, end, base) if unfinished(wb, period) else base.end
+        return base.end if wb.finished(period) else calendar.same_progress(period, end, base)
 
     ytd, ytd_before = calendar.year_to_date(period), calendar.year_to_date(year_before)
     rolling, rolling_before = calendar.rolling(period), calendar.rolling(year_before)
@@ -78,7 +70,7 @@ def festival_spans(wb: Workbench, period: Period) -> dict[str, Span]:
     base_end = wb.calendar.last_year(period).end
     before = Period("month", date(base_end.year, 1, 1), base_end, f"{base_end.year}-01~02")
     end = cut(wb, period)
-    if unfinished(wb, period):
+    if not wb.finished(period):
         base_end = wb.calendar.same_progress(now, end, before)
     return {"festival": (now.start, end), "festival_last_year": (before.start, base_end)}
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from salesforecast.analysis import goals
-from salesforecast.analysis.comparison import covered, growth, note, ratio, spans, totals, unfinished
+from salesforecast.analysis.comparison import covered, growth, note, ratio, spans, totals
 from salesforecast.analysis.levels import benjamini_hochberg
 from salesforecast.analysis.sections import section
 from salesforecast.analysis.series import series
@@ -170,7 +170,7 @@ def _add_targets(wb: Workbench, frame: pd.DataFrame, period: Period, by: str) ->
 def _notes(wb: Workbench, row: pd.Series, member: str | None, period: Period) -> str:
     return note(
         "unassigned" if member is None else None,
-        "partial" if member == "*" and unfinished(wb, period) else None,
+        "partial" if member == "*" and not wb.finished(period) else None,
         "no_base" if not row["last_year"] > 0 else None,
         "cost_coverage" if row["cost_coverage"] < COST_COVERAGE and row["cost_coverage"] > 0 else None,
     )

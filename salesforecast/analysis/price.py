@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from salesforecast.analysis.comparison import unfinished
 from salesforecast.analysis.levels import ALPHA, benjamini_hochberg, steps
 from salesforecast.measures import values
 
@@ -94,7 +93,7 @@ def _index(group: pd.DataFrame) -> pd.Series:
 
 def _last_complete_day(wb: Workbench, period: str | Period | None) -> object:
     month = wb.calendar.period(min(wb.period(period).end, wb.as_of) if period else wb.as_of, "month")
-    return wb.calendar.previous(month).end if unfinished(wb, month) else month.end
+    return wb.calendar.previous(month).end if not wb.finished(month) else month.end
 
 
 def _revenue_share(wb: Workbench, period: str | Period | None, by: str) -> dict[object, float]:

@@ -18,7 +18,6 @@ from salesforecast.analysis.comparison import (
     sensitive_to_festival,
     spans,
     totals,
-    unfinished,
 )
 from salesforecast.analysis.deviations import scan
 from salesforecast.analysis.levels import change_points
@@ -89,7 +88,7 @@ def kpis(wb: Workbench, period: str | Period, names: tuple[str, ...] = KPIS) -> 
         frame.loc[name, "attainment"] = goals.attained(frame.loc[name, "value"], goal)
         frame.loc[name, "note"] = note(
             None if name in known else "no_data",
-            "partial" if unfinished(wb, period) else None,
+            "partial" if not wb.finished(period) else None,
             "festival" if sensitive_to_festival(wb, period) else None,
             "no_base" if name in known and not covered(wb, windows["last_year"]) else None,
             goal.note if name == "revenue" or goal.found else None,
@@ -127,7 +126,7 @@ def _add_per_workday(wb: Workbench, frame: pd.DataFrame, windows: dict[str, Span
 def _result(wb: Workbench, period: Period, frame: pd.DataFrame) -> list[Finding]:
     row = frame.loc["revenue"]
     has_base, has_target = not np.isnan(row["yoy"]), row["target"] > 0
-    partial = unfinished(wb, period)
+    partial = not wb.finished(period)
     ending = {(True, True): "", (True, False): "_no_target", (False, True): "_no_base", (False, False): "_alone"}
     end = spans(wb, period)["value"][1]
     values = {

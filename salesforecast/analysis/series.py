@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from salesforecast import measures
-from salesforecast.analysis.comparison import unfinished
 from salesforecast.calendar import Period
 from salesforecast.errors import BadValue, NoData, lookup
 from salesforecast.schema import GRAINS
@@ -47,7 +46,7 @@ def series(
     grid = pd.DataFrame(
         {
             "period_start": pd.to_datetime([each.start for each in window]),
-            "complete": [not unfinished(wb, each) for each in window],
+            "complete": [wb.finished(each) for each in window],
             "workdays": [wb.calendar.workdays(each.start, min(each.end, wb.as_of)) for each in window],
         }
     )

@@ -5,25 +5,26 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from salesforecast import measures
 from salesforecast.analysis import goals
-from salesforecast.analysis.comparison import covered, cut, note, ratio, totals, unfinished
+from salesforecast.analysis.comparison import covered, cut, note, ratio, totals
 from salesforecast.analysis.goals import Goal
 from salesforecast.analysis.progress import progress, recent_span
 from salesforecast.analysis.sections import section
 from salesforecast.analysis.series import daily
-from salesforecast.errors import BadValue, lookup
+from salesforecast.analysis.year import months, outlook, outlook_findings, track_record
+from salesforecast.errors import lookup
 from salesforecast.findings import Finding
-from salesforecast.forecasting.totals import total as forecast_total
 from salesforecast.measures import MEASURES
 from salesforecast.workbench import SCOPES
 
 if TYPE_CHECKING:
     from salesforecast.calendar import Period
     from salesforecast.workbench import Workbench
+
+__all__ = ["attainment", "findings", "months", "outlook", "outlook_findings", "pacing", "scope_types", "track_record"]
 
 NAN = float("nan")
 _COLUMNS = [
@@ -109,85 +110,6 @@ def pacing(wb: Workbench, period: str | Period, measure: str = "revenue") -> pd.
     )
 
 
-def months(wb: Workbench, period: str | Period, measure: str = "revenue") -> pd.DataFrame:
-    """Return the twelve months of the fiscal year of a period.
-
-    Columns: period_start, actual (NaN for months not begun), target, last_year, attainment (NaN while a month is
-    unfinished), complete.
-    """
-    period = wb.period(period)
-    year = wb.calendar.period(period.end, "year")
-    before = wb.calendar.last_year(year)
-    found = measures.values(wb, [measure], grain="month", start=before.start, end=min(year.end, wb.as_of))
-    sold = pd.Series(found[measure].to_numpy(float), index=pd.DatetimeIndex(found["period_start"]))
-    rows = []
-    for month in wb.calendar.periods(year.start, year.end, "month"):
-        begun, complete = month.start <= wb.as_of, month.start <= wb.as_of and not unfinished(wb, month)
-        goal = goals.period_target(wb, month, measure)
-        actual = sold.get(pd.Timestamp(month.start), 0.0) if begun else NAN
-        base = wb.calendar.last_year(month)
-        rows.append(
-            {
-                "period_start": pd.Timestamp(month.start),
-                "actual": actual,
-                "target": goal.value,
-                "last_year": sold.get(pd.Timestamp(base.start), 0.0) if base.end >= wb.bounds[0] else NAN,
-                "attainment": goals.attained(actual, goal) if complete else NAN,
-                "complete": complete,
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-@section("forecast")
-def outlook(
-    wb: Workbench, period: str | Period, forecast: pd.DataFrame, backtest: pd.DataFrame | None = None
-) -> pd.DataFrame:
-    """Return the months of the fiscal year of a period, actual where it is known and forecast where it is not.
-
-    When that year is complete, it is the next year's months that are returned: there is no forecast left in a past one.
-    `forecast` is the frame of `sf.forecast` for monthly revenue of the whole scope, one row per month; `backtest` that
-    of `sf.backtest`, by which the interval of the year is measured. Columns: period_start, actual, forecast, lo_80,
-    hi_80, target, kind (`actual`; `partial` the month in progress, with what is sold so far beside the forecast of the
-    whole month; `forecast`). Forecast columns are NaN where the horizon does not reach.
-
-    `attrs` holds the landing of the year when the forecast reaches its end: landing, lo_80, hi_80, target, p_reach
-    (NaN without a target), actual (of complete months), period (id of the year). Raises `BadValue` for a forecast
-    with several rows in a month.
-    """
-    year = wb.calendar.period(wb.period(period).end, "year")
-    year = year if unfinished(wb, year) else wb.calendar.shift(year, 1)
-    frame = months(wb, year)
-    ahead = forecast.set_index(pd.DatetimeIndex(forecast["ds"]))
-    if ahead.index.has_duplicates:
-        raise BadValue("The outlook takes the forecast of one series, one row per month. Forecast the total, no `by`.")
-    place = pd.DatetimeIndex(frame["period_start"])
-    shown = ahead[["mean", "lo_80", "hi_80"]].reindex(place).reset_index(drop=True)
-    shown[frame["complete"].to_numpy()] = NAN
-    frame["kind"] = np.select([frame["complete"], frame["actual"].notna()], ["actual", "partial"], "forecast")
-    frame = frame.join(shown.rename(columns={"mean": "forecast"}))
-    result = frame[["period_start", "actual", "forecast", "lo_80", "hi_80", "target", "kind"]]
-    rest = ahead[ahead.index.isin(place[~frame["complete"]])].reset_index(drop=True)
-    if len(rest) and len(rest) == (~frame["complete"]).sum():
-        result.attrs = _landing(wb, year, float(frame.loc[frame["complete"], "actual"].sum()), rest, backtest)
-    return result
-
-
-def outlook_findings(outlook: pd.DataFrame, period: str) -> list[Finding]:
-    """Return what an `outlook` says about the year: kind `year_landing`, or `year_landing_short` below the target.
-
-    Its amount is landing − target; its certainty the larger of the probabilities of reaching and of missing the target.
-    """
-    facts = outlook.attrs
-    if not facts or not facts["target"] > 0 or np.isnan(facts["p_reach"]):
-        return []
-    gap = facts["landing"] - facts["target"]
-    values = {**facts, "gap_size": abs(gap), "year": facts["period"]}
-    kind, action = ("year_landing_short", "close_gap") if gap < 0 else ("year_landing", None)
-    certainty = max(facts["p_reach"], 1 - facts["p_reach"])
-    return [Finding(kind, "forecast", "revenue", gap, certainty, period, values=values, action=action)]
-
-
 def findings(wb: Workbench, period: str | Period) -> list[Finding]:
     """Return the findings about targets.
 
@@ -214,7 +136,7 @@ def findings(wb: Workbench, period: str | Period) -> list[Finding]:
 def _shared(wb: Workbench, period: Period, measure: str) -> dict:
     """Return what all scopes of a period have in common: spans, progress, workdays."""
     end = min(cut(wb, period), wb.as_of)
-    finished = not unfinished(wb, period)
+    finished = wb.finished(period)
     curve = progress(wb, period, measure) if MEASURES[measure].additive and not finished else None
     at = (end - period.start).days
     seasonal, even = (1.0, 1.0) if curve is None else (curve["seasonal"].iloc[at], curve["even"].iloc[at])
@@ -295,23 +217,6 @@ def _row(scope_type: str, scope_id: str | None, goal: Goal, sold: pd.Series, sha
             None if shared["finished"] else "partial",
             "reached" if done else None,
         ),
-    }
-
-
-def _landing(
-    wb: Workbench, year: Period, so_far: float, rest: pd.DataFrame, backtest: pd.DataFrame | None
-) -> dict[str, float | str]:
-    goal = goals.period_target(wb, year)
-    total = forecast_total(rest, backtest, level=80, target=goal.value - so_far if goal.found else None).iloc[0]
-    return {
-        "period": year.id,
-        "actual": so_far,
-        **{
-            key: so_far + float(total[name])
-            for key, name in (("landing", "mean"), ("lo_80", "lo_80"), ("hi_80", "hi_80"))
-        },
-        "target": goal.value,
-        "p_reach": float(total["p_reach"]),
     }
 
 

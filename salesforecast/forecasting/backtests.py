@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from salesforecast.errors import BadValue
+from salesforecast.errors import NoData
 from salesforecast.forecasting.checks import Series, by_text, check_season, read_series, tidy_panel
 from salesforecast.forecasting.ensemble import names_of
 from salesforecast.forecasting.forecasts import check_horizon, forecast_series, interval_columns
@@ -37,7 +37,7 @@ def backtest(
     naive forecast) and `scale` (mean absolute in-sample error of the seasonal naive method at the cutoff, for MASE
     and MSIS; 0 for a constant history). One row per series, cutoff and future period whose outcome is known.
 
-    Raises like `forecast`; `BadValue` where no series is long enough.
+    Raises like `forecast`; `NoData` where no series is long enough.
 
     >>> sales = pd.DataFrame({"unique_id": "A", "ds": pd.date_range("2026-01-01", periods=5, freq="MS"), "y": 3.0})
     >>> backtest(sales, 1, windows=2)[["ds", "cutoff", "mean", "y"]]
@@ -79,9 +79,10 @@ def _cutoffs(series: Sequence[Series], season: int, horizon: int, windows: int) 
             cutoffs.setdefault(each.ds[known - 1], []).append(each.unique_id)
     if not cutoffs:
         longest = max(len(each.y) for each in series)
-        raise BadValue(
+        raise NoData(
             f"The longest series has {longest} periods; a backtest over {horizon} needs {horizon + 2}. "
-            "Choose a shorter horizon."
+            "Choose a shorter horizon.",
+            note="no_track_record",
         )
     return cutoffs
 

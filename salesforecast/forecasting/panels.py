@@ -46,10 +46,12 @@ def panel(
     columns = [by] if isinstance(by, str) else list(by)
     first_day, _ = wb.bounds
     end = wb.calendar.period(wb.as_of, grain) if until is None else wb.calendar.period(wb.period(until).end, grain)
-    while end.end > wb.as_of:
+    while not wb.finished(end):
         end = wb.calendar.previous(end)
     if first_day is None or end.end < first_day:
-        raise NoData(f"No {grain} is complete by {wb.as_of}. Choose a finer grain or a later as_of.")
+        raise NoData(
+            f"No {grain} is complete by {wb.as_of}. Choose a finer grain or a later as_of.", note="no_track_record"
+        )
     start = wb.calendar.period(first_day, grain)
     rows = measures.values(wb, [measure], by=columns, grain=grain, start=start.start, end=end.end)
     periods = pd.DatetimeIndex([each.start for each in wb.calendar.periods(start.start, end.end, grain)])

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -91,6 +91,15 @@ class Workbench:
         missing = [name for name in names if not self.has(name)]
         if missing:
             raise NoData("; ".join(_how_to_bring(name, self) for name in missing) + ".")
+
+    def finished(self, period: Period) -> bool:
+        """Say whether no workday of the period is still to come at the as-of date.
+
+        A month whose last day is a Sunday is finished on the Friday before.
+        """
+        if self.as_of >= period.end:
+            return True
+        return self.calendar.workdays(self.as_of + timedelta(days=1), period.end) == 0
 
     def members(self, kind: str) -> list[str]:
         """Return the ids of a scope type (`region`, `person`, …) that have lines in `sales`, in order.
