@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 Day: TypeAlias = "date | datetime | pd.Timestamp | str"
 
+# Where the lunar new year stops business.
+LUNAR_NEW_YEAR = frozenset(("CN", "HK", "MO", "TW", "SG", "MY", "VN", "KR"))
 _ONE = timedelta(days=1)
 _FIRST_YEAR, _LAST_YEAR = 1900, 2200  # beyond lies a typing error, not a sales period
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
@@ -99,7 +101,8 @@ class Calendar:
         >>> Calendar.of(Settings())
         Calendar(country='CN', first_month=1, lunar_new_year=True)
         """
-        return cls(settings.calendar.country, settings.fiscal.year_start_month, settings.calendar.lunar_new_year)
+        lunar = settings.calendar.lunar_new_year and settings.calendar.country in LUNAR_NEW_YEAR
+        return cls(settings.calendar.country, settings.fiscal.year_start_month, lunar)
 
     def parse(self, text: str) -> Period:
         """Return the period written as a day, ISO week, month, fiscal quarter or fiscal year.

@@ -38,6 +38,9 @@ def main() -> None:
     except SalesforecastError as error:
         print(f"salesforecast: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except OSError as error:
+        print(f"salesforecast: {error.filename or 'a file'}: {error.strerror or error}.", file=sys.stderr)
+        sys.exit(1)
     except KeyboardInterrupt:
         print("salesforecast: interrupted; nothing was published.", file=sys.stderr)
         sys.exit(130)
@@ -108,9 +111,15 @@ def check(
 
     with sf.open(store, settings=settings) as wb:
         first, last = wb.bounds
+        chosen = wb.settings
+        given = "" if chosen.model_fields_set else " (defaults: no salesforecast.toml found)"
         print(f"{store}: {first} to {last}, as of {wb.as_of}, basis {wb.basis}")
+        print(
+            f"  settings{given}: currency {chosen.currency.base}, holidays {chosen.calendar.country}, fiscal year from "
+            f"month {chosen.fiscal.year_start_month}, language {chosen.language}"
+        )
         for row in sf.quality.sections(wb).itertuples():
-            print(f"  {'ok   ' if row.available else 'lacks'} {row.section:<12} {row.missing or ''}".rstrip())
+            print(f"  {'ok   ' if row.available else 'lacks'} {row.section:<12} {row.lacks}".rstrip())
         for row in sf.quality.checks(wb).itertuples():
             print(f"  {row.severity:<7} {row.check}: {row.table}, {row.rows:,} rows")
     for name, problem in check_notebooks():
@@ -138,8 +147,12 @@ def run(
     """Execute a review notebook and publish it as one offline HTML page."""
     shared: dict[str, Any] = {
         "period": period, "store": str(store), "as_of": as_of, "audience": audience, "basis": basis,
-        "settings": settings, "force": force, **_pairs(parameter, "--parameter"),
+        "settings": settings, "force": force,
     }  # fmt: skip
+    more = _pairs(parameter, "--parameter")
+    for name in more.keys() & {*shared, "scope", "language", "out", "review"}:
+        raise BadValue(f"{name} has an option of its own: write --{name.replace('_', '-')} instead of -p {name}=…")
+    shared |= more
     scopes = _scopes(_pairs(scope, "--scope"), for_each, shared)
     _run_all(review, shared, _list(language) or [None], scopes, out)
 

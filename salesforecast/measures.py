@@ -231,10 +231,44 @@ _ALL = (
         additive=False,
     ),
     Measure(
-        "coverage_80", "ratio", "none", "80%区间覆盖率", "80 % interval coverage",
+        "coverage_80", "ratio", "none", "80%区间覆盖率", "80% interval coverage",
         "实际值落在80%预测区间内的比例，应接近80%。",
-        "Share of actuals inside the 80 % interval; it should be near 80 %.",
+        "Share of actuals inside the 80% interval; it should be near 80%.",
         additive=False,
+    ),
+    Measure(
+        "gap", "money", "higher", "缺口", "Gap",
+        "实际 − 目标；负数表示未达成。", "Actual − target; negative when short.", additive=False,
+    ),
+    Measure(
+        "new_customer_share", "ratio", "none", "新客占比", "New customer share",
+        "新客户数 ÷ 购买客户数。", "New customers ÷ active customers.", additive=False,
+    ),
+    Measure(
+        "trend", "money", "none", "趋势与正常范围", "Trend and usual range",
+        "剔除工作日与春节的影响后做季节分解（STL）；趋势加季节为预期，其 95% 范围为正常范围，"
+        "超出 3.5 倍稳健离差的月份圈出。",
+        "Seasonal decomposition (STL) after taking out workdays and Spring Festival; trend plus season is what was to "
+        "be expected, with its 95% range; months beyond 3.5 robust deviations are circled.", additive=False,
+    ),
+    Measure(
+        "wape", "ratio", "lower", "加权误差（WAPE）", "Weighted error (WAPE)",
+        "Σ|实际 − 预测| ÷ Σ|实际|，按回测：只用当时已有的数据预测，再与后来的实际比。",
+        "Σ|actual − forecast| ÷ Σ|actual| of backtests: forecasts from what was known then, against what came.",
+        additive=False,
+    ),
+    Measure(
+        "mase", "ratio", "lower", "MASE", "MASE",
+        "平均绝对误差 ÷ 照抄去年同期在历史上的平均绝对误差；小于 1 为更好。",
+        "Mean absolute error ÷ that of repeating last year in the history; below 1 is better.", additive=False,
+    ),
+    Measure(
+        "certainty", "ratio", "none", "把握", "Certainty",
+        "说明一条发现有多可靠：高（0.8 以上）、中（0.5 以上）、低。统计检验取 1 − p 值，达成类取概率，"
+        "进度类取已过的时间进度，样本少的再打折；与金额相乘决定排序，不是“结论为真”的概率。",
+        "How reliable a finding is: high (from 0.8), medium (from 0.5), low. From tests 1 − p, for targets the "
+        "probability, for pace the time elapsed, less for small samples; times money it ranks the findings. It is not "
+        "the probability that the statement is true.", additive=False,
     ),
     Measure(
         "p_reach", "ratio", "higher", "达成概率", "Probability of reaching the target",

@@ -75,8 +75,9 @@ class Stage(_Section):
 
 
 class Targets(_Section):
-    """How targets are split and checked."""
+    """How targets are split and checked; `basis` is what they were set on (None: the company's own)."""
 
+    basis: Basis | None = None
     tolerance: float = Field(0.005, ge=0, lt=1)
     split: Literal["seasonal", "workdays", "even"] = "seasonal"
     person_split: dict[str, float] = {"history": 0.5, "potential": 0.3, "capacity": 0.2}

@@ -29,8 +29,7 @@ def bench(language="zh", audience="management", settings=None, **more):
         "audience": audience,
         "notes": (),
         "data_hash": "0123456789abcdef" * 4,
-        "table": {"people": people, "customers": people.iloc[:0].assign(customer_id=[]),
-                  "products": people.iloc[:0].assign(product_id=[])}.__getitem__,
+        "names": lambda table, key: people.set_index(key)["name"].to_dict() if table == "people" else {},
         "has": lambda name: name != "targets",
     }  # fmt: skip
     return SimpleNamespace(**{**given, **more})
@@ -125,7 +124,7 @@ def test_the_head_says_what_the_figures_are():
     show = Show(bench(scope={"region": "华东"}))
     text = str(show.head("monthly_sales", "2026-10", show.sentence(zh="达成 {a:pct}。", en="{a:pct}.", a=0.92)))
     assert text.splitlines() == [
-        "星河 区域 华东 月度销售复盘 2026年10月", "达成 92.0%。", "期间: 2026年10月", "数据截至: 2026年10月31日",
+        "星河 区域 华东 销售复盘 2026年10月", "达成 92.0%。", "期间: 2026年10月", "数据截至: 2026年10月31日",
         "口径: 签约", "范围: 区域 华东", "单位: 万元", "版本: 管理层版",
     ]  # fmt: skip
 
@@ -133,7 +132,7 @@ def test_the_head_says_what_the_figures_are():
 def test_findings_say_what_how_sure_and_what_to_do(any_finding):
     finding = Finding("any", "attainment", "revenue", -1.2e6, 0.9, "2026-10", slice={"region": "华东"}, action="any")
     html = Show(bench()).findings([finding]).html
-    assert "华东2026年10月少 −120 万元" in html and "建议：拜访华东" in html and "把握：高（90%）" in html
+    assert "华东2026年10月少 −120 万元" in html and "建议：拜访华东" in html and "把握：高" in html
     assert '<a href="#attainment">目标达成</a>' in html and "sf-bad" in html
     assert "没有达到门槛" in str(Show(bench()).findings([]))
 
@@ -225,7 +224,7 @@ def test_a_section_without_its_data_is_one_sentence_and_the_review_goes_on(monke
     with show.section("regions"):
         pass
     assert [each.metadata["salesforecast"]["kind"] for each in displayed] == ["missing"]
-    assert "Needs table targets." in str(displayed[0])
+    assert "Needs table targets" in str(displayed[0])
 
 
 def test_other_errors_are_not_swallowed():
@@ -271,12 +270,12 @@ def test_the_agenda_asks_what_the_findings_suggest_and_leaves_room():
     assert "按产品和客户列出折扣超过平均的订单" in html
 
 
-def test_certainty_is_worded_as_it_is_written_and_never_complete():
+def test_certainty_is_a_word():
     from salesforecast.present.blocks import certainty
     from salesforecast.present.words import Words
 
-    assert [certainty(each, Words("en")) for each in (0.7999, 0.5, 0.3, 1.0)] == [
-        "Certainty: high (80%)", "Certainty: medium (50%)", "Certainty: low (30%)", "Certainty: high (> 99%)",
+    assert [certainty(each, Words("en")) for each in (0.8, 0.7999, 0.5, 0.3)] == [
+        "Certainty: high", "Certainty: medium", "Certainty: medium", "Certainty: low",
     ]  # fmt: skip
 
 
@@ -295,3 +294,24 @@ def test_a_displayed_show_is_the_style_sheet_of_the_notebook():
     assert metadata == {"salesforecast": {"kind": "style"}}
     assert data["text/html"].startswith("<style>") and ".sf-cards {" in data["text/html"]
     assert data["text/plain"].startswith("Show(zh, ")
+
+
+def test_a_long_table_shows_its_first_rows_its_total_and_how_many_it_leaves_out():
+    frame = pd.DataFrame({"region": [f"区{each}" for each in range(60)] + ["*"], "value": [1e6] * 60 + [6e7]})
+    html = Show(bench()).table(frame, "各区域", rows=25).html
+    assert html.count("<tr>") == 26  # the head and 25 rows; the total is marked
+    assert "6,000" in html
+    assert "另有 35 行未列出" in html
+
+
+def test_an_empty_table_is_a_sentence_and_an_empty_column_is_left_out():
+    frame = pd.DataFrame({"region": ["华东"], "value": [1e6], "attainment": [None]})
+    assert "达成率" not in Show(bench()).table(frame, "各区域", columns=["region", "value", "attainment"]).html
+    assert str(Show(bench()).table(frame.iloc[:0], "checks")) == "数据检查：没有需要列出的。"
+
+
+def test_a_card_without_a_value_is_left_out_and_notes_are_said_once():
+    frame = kpis().assign(value=[13.34e6, None, 0.034], note="partial")
+    html = Show(bench()).cards(frame).html
+    assert html.count('class="sf-card"') == 2
+    assert html.count("期间未结束") == 1

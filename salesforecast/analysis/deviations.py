@@ -26,6 +26,8 @@ IN_SIGHT = 13
 BASE_WEIGHT = 0.5
 # A member explains a change of the whole when it makes up at least this share of it.
 EXPLAINS = 0.4
+# From this share on it is almost all of it.
+WHOLLY = 0.95
 Values = dict[str, float | str | None]
 _COLUMNS = [
     "dimension", "member", "period_start", "value", "expected", "deviation", "z", "p_value", "q_value", "anomaly",
@@ -160,7 +162,10 @@ def _shift(row: dict, frame: pd.DataFrame, member: tuple[str, str] | None, perio
     # What the months since would have been without the step.
     effect = float((since["value"].iloc[-12:] * (1 - 1 / (1 + change))).sum()) if change > -1 else float("nan")
     values: Values = {
-        **{key: float(row[key]) for key in ("before", "after", "change", "change_pct", "lo", "hi", "p_value")},
+        **{
+            key: float(row[key])
+            for key in ("before", "after", "change", "change_pct", "change_lo", "change_hi", "p_value")
+        },
         "effect": effect,
         "effect_size": abs(effect),
         "months": len(since),
@@ -189,7 +194,7 @@ def _prices(wb: Workbench, whole: pd.DataFrame, period: Period) -> list[Finding]
         sold = float(since["value"].iloc[-12:].sum()) * float(row["revenue_share"])
         effect = sold * (1 - 1 / (1 + change))
         values: Values = {
-            **{key: float(row[key]) for key in ("change_pct", "lo", "hi", "p_value", "revenue_share")},
+            **{key: float(row[key]) for key in ("change_pct", "change_lo", "change_hi", "p_value", "revenue_share")},
             "member": member,
             "since": month,
             "effect": effect,
@@ -209,7 +214,7 @@ def _with_reason(
 ) -> Finding:  # fmt: skip
     part = {}
     if why:
-        kind, part = f"{kind}_member", {why[0]: why[1]}
+        kind, part = f"{kind}_{'wholly_member' if why[2] >= WHOLLY else 'member'}", {why[0]: why[1]}
         values = {**values, "member": why[1], "explained": min(why[2], 1.0)}
     return Finding(
         kind, "trend", "revenue", amount, certainty, period.id, since=str(values["month"]), slice=part,

@@ -12,7 +12,7 @@ import pandas as pd
 
 from salesforecast.errors import UnknownName, suggestion
 from salesforecast.measures import MEASURES
-from salesforecast.workbench import SCOPES
+from salesforecast.workbench import BASES, SCOPES
 
 if TYPE_CHECKING:
     from salesforecast.calendar import Calendar, Period
@@ -54,12 +54,42 @@ def attained(actual: float, goal: Goal) -> float:
 def targets(wb: Workbench, measure: str = "revenue", version: str | None = None) -> pd.DataFrame:
     """Return the targets of one version: scope_type, scope_id, grain, period_start (date), value, direction.
 
-    Without `version` it is the latest by name, numbers counted as numbers (`v10` after `v9`). Raises `UnknownName`
-    for a version that the store does not have.
+    Without `version` it is the latest by name, numbers counted as numbers (`v10` after `v9`). Under a scope only
+    targets inside it: its own, and those that were split from it (`parent_scope`, in one or more steps). No rows where
+    the targets were set on another basis than the workbench's (`other_basis`), except that on payments those of
+    `receipts` serve for revenue. Raises `UnknownName` for a version that the store does not have.
     """
+    if other_basis(wb, measure):
+        stored = _stored(wb, "receipts", version) if wb.basis == "payment" and measure == "revenue" else None
+        return _stored(wb, measure, version).iloc[:0] if stored is None else stored
+    return _stored(wb, measure, version)
+
+
+def other_basis(wb: Workbench, measure: str = "revenue") -> bool:
+    """Tell whether a measure's targets were set on another basis than the workbench's.
+
+    They were set on `targets.basis` of the settings, else on the company's basis: that of the settings, else the first
+    that the store has lines of. Measures that follow no basis (cash, and those that are no measure of sales) never are.
+    """
+    if measure not in MEASURES or MEASURES[measure].source != "sales":
+        return False
+    own = wb.settings.targets.basis or (wb.settings.basis if "basis" in wb.settings.model_fields_set else None)
+    if own is None:
+        kinds = {row[0] for row in wb.engine.rows("SELECT DISTINCT txn_type FROM store.transactions")}
+        own = next((name for name, (adds, _) in BASES.items() if adds in kinds), wb.basis)
+    return own != wb.basis
+
+
+def no_goal(wb: Workbench, measure: str = "revenue") -> Goal:
+    """Return the missing target, whose note says why: none is set, or they are set on another basis."""
+    unused = other_basis(wb, measure) and targets(wb, measure).empty and len(_stored(wb, measure, None))
+    return Goal(note="target_other_basis") if unused else Goal()
+
+
+def _stored(wb: Workbench, measure: str, version: str | None) -> pd.DataFrame:
     frame = wb.sql(
-        "SELECT coalesce(version, 'v1') AS version, scope_type, scope_id, grain, period_start, value, direction "
-        "FROM targets "
+        "SELECT coalesce(version, 'v1') AS version, scope_type, scope_id, grain, period_start, value, direction, "
+        "parent_scope FROM targets "
         "WHERE coalesce(kind, 'target') = 'target' AND measure = $measure",
         measure=measure,
     )
@@ -70,6 +100,9 @@ def targets(wb: Workbench, measure: str = "revenue", version: str | None = None)
     latest = version or max(versions, key=_natural, default=None)
     frame = frame[frame["version"] == latest].drop(columns="version").reset_index(drop=True)
     frame["period_start"] = pd.to_datetime(frame["period_start"]).dt.date
+    for kind, member in wb.scope.items():
+        frame = frame[_inside(frame, kind, member)]
+    frame = frame.drop(columns="parent_scope")
     return frame.sort_values(["scope_type", "scope_id", "grain", "period_start"], ignore_index=True)
 
 
@@ -107,7 +140,7 @@ def period_target(wb: Workbench, period: Period, measure: str = "revenue", versi
     """
     frame = targets(wb, measure, version)
     if len(wb.scope) > 1 or frame.empty:
-        return Goal()
+        return no_goal(wb, measure)
     scope_type, scope_id = next(iter(wb.scope.items()), ("company", "*"))
     own = frame[(frame["scope_type"] == scope_type) & (frame["scope_id"] == scope_id)]
     found = goal(own, wb.calendar, period)
@@ -133,6 +166,17 @@ def _sellers(wb: Workbench, scope_type: str, first: date, last: date) -> set[str
         last=last,
     )
     return {None if pd.isna(member) else str(member) for member in rows["member"]}
+
+
+def _inside(frame: pd.DataFrame, kind: str, member: str) -> pd.Series:
+    """Tell which targets are the member's own or, in one or more steps, parts of it; siblings never are."""
+    key = frame["scope_type"] + ":" + frame["scope_id"]
+    parent = frame["parent_scope"].astype("str").str.replace(r"\s*[:：/]\s*", ":", n=1, regex=True)
+    own = key == f"{kind}:{member}"
+    inside, wider = own, own | (parent == f"{kind}:{member}")
+    while not wider.equals(inside):
+        inside, wider = wider, wider | parent.isin(key[wider])
+    return inside & (own | (frame["scope_type"] != kind))
 
 
 def _goal(rows: pd.DataFrame) -> Goal:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SHORTEST = 4
 ALPHA = 0.01
 MOST_STEPS = 5
-_COLUMNS = ["slice", "period_start", "before", "after", "change", "change_pct", "lo", "hi", "p_value"]
+_COLUMNS = ["slice", "period_start", "before", "after", "change", "change_pct", "change_lo", "change_hi", "p_value"]
 
 
 def change_points(
@@ -29,8 +29,9 @@ def change_points(
     """Return the level shifts of the seasonally adjusted series, oldest first; with `by`, of every member.
 
     Columns: slice (the member; only with `by`), period_start (first period on the new level), before and after
-    (level at that moment, in the unit of the measure), change, change_pct, lo and hi (95 % interval of change_pct),
-    p_value (corrected; at most 0.01).
+    (level just before and after the step on the fitted line, in the unit of the measure), change (after − before),
+    change_pct (after / before − 1), change_lo and change_hi (95 % interval of change_pct), p_value (corrected; at most
+    0.01).
 
     Method: see `steps`; anomalous values are first replaced by their expectation. With `by`, the p values are
     corrected once more over all members (Benjamini and Hochberg).
@@ -111,11 +112,11 @@ def _shifts_of(group: pd.DataFrame, lost: int) -> list[dict[str, object]]:
     usual = np.where(_alone(group["z"].to_numpy(float)), group["trend"], adjusted)
     log = bool((usual > 0).all())
     y = np.log(usual) if log else usual
-    rows = []
-    for place, size, error, p_value in steps(y, lost):
-        # The level on both sides of the step: the mean of the nearest values, up to half a year.
-        before = float(np.mean(usual[max(0, place - 6) : place]))
-        after = float(np.mean(usual[place : place + 6]))
+    rows, found = [], steps(y, lost)
+    line = _line(y, [place for place, *_ in found])
+    for place, size, error, p_value in found:
+        before, after = float(line[place] - size), float(line[place])
+        before, after = (float(np.exp(before)), float(np.exp(after))) if log else (before, after)
         low, pct, high = (_share(size + z * error, before, log) for z in (-1.96, 0.0, 1.96))
         rows.append(
             {
@@ -124,8 +125,8 @@ def _shifts_of(group: pd.DataFrame, lost: int) -> list[dict[str, object]]:
                 "after": after,
                 "change": after - before,
                 "change_pct": pct,
-                "lo": low,
-                "hi": high,
+                "change_lo": low,
+                "change_hi": high,
                 "p_value": p_value,
             }
         )
@@ -149,8 +150,7 @@ def _share(step: float, before: float, log: bool) -> float:
 
 def _fit(y: np.ndarray, places: list[int], lost: int) -> list[tuple[float, float]]:
     """Return (size, standard error) of each step in a regression on a constant, time and all steps."""
-    time = np.arange(len(y), dtype=float)
-    design = np.column_stack([np.ones(len(y)), time / len(y), *(time >= place for place in places)])
+    design = _design(len(y), places)
     inverse = np.linalg.pinv(design.T @ design)
     weights = inverse @ design.T @ y
     rest = y - design @ weights
@@ -159,6 +159,17 @@ def _fit(y: np.ndarray, places: list[int], lost: int) -> list[tuple[float, float
     widening = (1 + max(follow, 0.0)) / (1 - min(max(follow, 0.0), 0.9))
     errors = np.sqrt(np.diag(inverse) * variance * widening)
     return list(zip(weights[2:].tolist(), errors[2:].tolist(), strict=True))
+
+
+def _line(y: np.ndarray, places: list[int]) -> np.ndarray:
+    """Return the fitted values of that regression."""
+    design = _design(len(y), places)
+    return design @ (np.linalg.pinv(design) @ y)
+
+
+def _design(count: int, places: list[int]) -> np.ndarray:
+    time = np.arange(count, dtype=float)
+    return np.column_stack([np.ones(count), time / count, *(time >= place for place in places)])
 
 
 def _tail(t: float, freedom: int) -> float:

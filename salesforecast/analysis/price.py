@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 NEEDS = ("sales.product_id", "sales.quantity")
 SMALLEST_CHANGE = 0.02
 _ROUNDS = 50
-_COLUMNS = ["category", "period_start", "change_pct", "lo", "hi", "p_value", "revenue_share"]
+_COLUMNS = ["category", "period_start", "change_pct", "change_lo", "change_hi", "p_value", "revenue_share"]
 
 
 def price_index(wb: Workbench, until: str | Period | None = None, by: str = "category") -> pd.DataFrame:
@@ -48,8 +48,8 @@ def price_index(wb: Workbench, until: str | Period | None = None, by: str = "cat
 def price_changes(wb: Workbench, period: str | Period | None = None, by: str = "category") -> pd.DataFrame:
     """Return the steps of the price index of each member, oldest first, of at least 2 %.
 
-    Columns: `by`, period_start (first month of the new price), change_pct, lo, hi (95 % interval), p_value
-    (corrected over positions and members), revenue_share (of the member in the last twelve months).
+    Columns: `by`, period_start (first month of the new price), change_pct, change_lo, change_hi (95 % interval),
+    p_value (corrected over positions and members), revenue_share (of the member in the last twelve months).
     """
     index = price_index(wb, period, by)
     share = _revenue_share(wb, period, by)
@@ -59,8 +59,8 @@ def price_changes(wb: Workbench, period: str | Period | None = None, by: str = "
             by: member,
             "period_start": group["period_start"].iloc[place],
             "change_pct": np.expm1(size),
-            "lo": np.expm1(size - 1.96 * error),
-            "hi": np.expm1(size + 1.96 * error),
+            "change_lo": np.expm1(size - 1.96 * error),
+            "change_hi": np.expm1(size + 1.96 * error),
             "p_value": p_value,
             "revenue_share": share.get(member, 0.0),
         }

@@ -21,15 +21,14 @@ YEARS = 3
 def progress(wb: Workbench, period: Period, measure: str = "revenue") -> pd.DataFrame:
     """Return the expected cumulative share of a period, day by day.
 
-    One row per day. Columns: date; even (workdays passed / workdays, 0 to 1); seasonal; last_year (the cumulative
-    value of last year's same period at the same share of its workdays; NaN when it is not covered).
+    One row per day. Columns: date; even (workdays passed / workdays, 0 to 1); seasonal.
 
     `seasonal` is the mean of the cumulative daily shares of the same period in up to three past years, read at the
     same share of workdays. With fewer years it is shrunk to `even`: with n years it counts n/3.
     """
     days = wb.calendar.frame(period.start, period.end)
     even = _elapsed(days["workday"].to_numpy(bool))
-    frame = pd.DataFrame({"date": days["date"].to_numpy(), "even": even, "seasonal": even, "last_year": np.nan})
+    frame = pd.DataFrame({"date": days["date"].to_numpy(), "even": even, "seasonal": even})
     bases = _bases(wb, period)
     if not bases:
         return frame
@@ -41,14 +40,39 @@ def progress(wb: Workbench, period: Period, measure: str = "revenue") -> pd.Data
         # Several days share one count of workdays (weekends): the last of them counts.
         ends = np.append(np.flatnonzero(np.diff(at) > 0), len(at) - 1)
         shape = np.interp(even, np.append(0.0, at[ends]), np.append(0.0, sold[ends]))
-        if base is bases[0] and covered(wb, (base.start, base.end)):
-            frame["last_year"] = shape
         if sold[-1] > 0:
             shapes.append(np.clip(shape / sold[-1], 0.0, 1.0))
     if shapes:
         weight = len(shapes) / YEARS
         frame["seasonal"] = weight * np.mean(shapes, axis=0) + (1 - weight) * even
     return frame
+
+
+def last_year(wb: Workbench, period: Period, measure: str = "revenue") -> np.ndarray:
+    """Return what last year's same period had sold by the same day, for each day of a period; NaN when not covered.
+
+    "The same day" is the rule of the headline figures on that day: the end of last year's month when no workday of the
+    month is left, before that the day by which as many workdays of the month had passed. So the value at the as-of
+    date is the base of a month's year-to-date growth. Days and weeks are aligned as a whole, not by month.
+    """
+    base = wb.calendar.last_year(period)
+    if not covered(wb, (base.start, base.end)):
+        return np.full(period.days, np.nan)
+    parts = [period] if period.grain in ("day", "week") else wb.calendar.periods(period.start, period.end, "month")
+    ends = [end for part in parts for end in _same_days(wb, part)]
+    sold = _daily(wb, measure, base.start, base.end)
+    return sold.reindex(pd.date_range(base.start, base.end), fill_value=0.0).cumsum()[pd.DatetimeIndex(ends)].to_numpy()
+
+
+def _same_days(wb: Workbench, period: Period) -> list[date]:
+    """Return for each day of a period the last day of last year's that it is compared with."""
+    base = wb.calendar.last_year(period)
+    days = wb.calendar.frame(period.start, period.end)
+    left = days["workday"].to_numpy(bool)[::-1].cumsum()[::-1]
+    return [
+        wb.calendar.same_progress(period, day.date(), base) if more else base.end
+        for day, more in zip(days["date"], np.append(left[1:], 0), strict=True)
+    ]
 
 
 def _bases(wb: Workbench, period: Period) -> list[Period]:

@@ -119,12 +119,12 @@ def checks(wb: Workbench) -> pd.DataFrame:
 
 
 def sections(wb: Workbench) -> pd.DataFrame:
-    """Return which sections of a review can be filled: section, available, missing (what they lack, or "")."""
+    """Return which sections of a review can be filled: section, available, lacks (what is not there, or "")."""
     rows = []
     for each in SECTIONS.values():
         missing = [need for need in ("transactions", *each.needs) if not wb.has(need)]
         rows.append((each.id, not missing, ", ".join(missing)))
-    return pd.DataFrame(rows, columns=["section", "available", "missing"])
+    return pd.DataFrame(rows, columns=["section", "available", "lacks"])
 
 
 def findings(wb: Workbench, period: str | Period) -> list[Finding]:

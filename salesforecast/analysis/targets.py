@@ -11,7 +11,7 @@ from salesforecast import measures
 from salesforecast.analysis import goals
 from salesforecast.analysis.comparison import covered, cut, note, ratio, totals
 from salesforecast.analysis.goals import Goal
-from salesforecast.analysis.progress import progress, recent_span
+from salesforecast.analysis.progress import last_year, progress, recent_span
 from salesforecast.analysis.sections import section
 from salesforecast.analysis.series import daily
 from salesforecast.analysis.year import months, outlook, outlook_findings, track_record
@@ -60,8 +60,12 @@ def attainment(
     scope for every member: a single member's daily curve is mostly noise. Ratios and counts of distinct things have no
     progress: their pace, landing and rates are NaN.
 
-    Notes: `no_target` none, or zero: attainment is NaN, never 0 % or infinite; `target_of_members` the total is held
-    against the sum of the members that have a target; `unassigned`; `partial`; `reached`.
+    Under a scope only targets inside it count (`goals.targets`): a channel's target of the whole company says nothing
+    about one region.
+
+    Notes: `no_target` none, or zero: attainment is NaN, never 0 % or infinite; `target_other_basis` the targets were
+    set on another basis; `target_of_members` the total is held against the sum of the members that have a target;
+    `unassigned`; `partial`; `reached`.
     """
     period = wb.period(period)
     lookup(MEASURES, measure, "measure")
@@ -91,8 +95,9 @@ def pacing(wb: Workbench, period: str | Period, measure: str = "revenue") -> pd.
     """Return cumulative actual and target, day by day, for the S-curve.
 
     Columns: date, actual (cumulative; NaN after the as-of date), target (cumulative along the seasonal curve), even
-    (cumulative by workdays), last_year (cumulative value of last year's same period at the same share of its workdays).
-    target and even are NaN without a target. `measure` must be additive.
+    (cumulative by workdays), last_year (cumulative value of last year's same period up to the same day, as
+    `progress.last_year` aligns it: at the as-of date it equals the headline figures' base). target and even are NaN
+    without a target. `measure` must be additive.
     """
     period = wb.period(period)
     curve = progress(wb, period, measure)
@@ -105,7 +110,7 @@ def pacing(wb: Workbench, period: str | Period, measure: str = "revenue") -> pd.
             "actual": actual.reindex(pd.DatetimeIndex(curve["date"])).to_numpy(),
             "target": goal.value * curve["seasonal"],
             "even": goal.value * curve["even"],
-            "last_year": curve["last_year"],
+            "last_year": last_year(wb, period, measure),
         }
     )
 
@@ -167,8 +172,9 @@ def _member_rows(
         {*of_members, *actuals},
         key=lambda each: (-of_members.get(each or "", Goal(0.0)).value, -_number(actuals, each), str(each)),
     )
+    nowhere = goals.no_goal(wb, measure)
     rows = [
-        (by, each, of_members.get(each or "", Goal()), actuals.get(each, nothing).fillna(nothing)) for each in members
+        (by, each, of_members.get(each or "", nowhere), actuals.get(each, nothing).fillna(nothing)) for each in members
     ]
     whole = totals(wb, [measure], windows)[measure]
     goal = goals.period_target(wb, period, measure, version)

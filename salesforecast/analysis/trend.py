@@ -184,7 +184,7 @@ def _calendar_part(y: np.ndarray, season: int, effects: np.ndarray | None) -> np
     nothing = np.zeros(len(y))
     if effects is None or not effects.size:
         return nothing
-    import statsmodels.api as sm
+    from statsmodels.robust.robust_linear_model import RLM
 
     place = np.arange(len(y)) % season
     dummies = (place[:, None] == np.arange(season)).astype(float)
@@ -195,7 +195,7 @@ def _calendar_part(y: np.ndarray, season: int, effects: np.ndarray | None) -> np
     kept = [column for column in range(moving.shape[1]) if np.ptp(moving[:, column]) > 1e-9]
     while kept:
         design = np.column_stack([dummies, *powers, moving[:, kept]])
-        fit = sm.RLM(y, design).fit()
+        fit = RLM(y, design).fit()
         size = np.abs(fit.tvalues[-len(kept) :])
         if not np.isfinite(size).all():
             return nothing
@@ -207,13 +207,14 @@ def _calendar_part(y: np.ndarray, season: int, effects: np.ndarray | None) -> np
 
 def _slope(adjusted: np.ndarray, season: int, log: bool) -> tuple[float, float, float]:
     """Return growth per season over the last two seasons and its 95 % interval."""
-    import statsmodels.api as sm
+    from statsmodels.regression.linear_model import OLS
+    from statsmodels.tools.tools import add_constant
 
     recent = adjusted[-2 * season :]
     if len(recent) < 6:
         return (np.nan, np.nan, np.nan)
     time = np.arange(len(recent)) / season
-    fit = sm.OLS(recent, sm.add_constant(time)).fit(
+    fit = OLS(recent, add_constant(time)).fit(
         cov_type="HAC", cov_kwds={"maxlags": max(1, season // 4), "use_correction": True}, use_t=True
     )
     lo, hi = fit.conf_int()[1]

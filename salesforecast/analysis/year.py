@@ -9,6 +9,7 @@ import pandas as pd
 
 from salesforecast import forecasting, measures
 from salesforecast.analysis import goals
+from salesforecast.analysis.progress import progress
 from salesforecast.analysis.sections import section
 from salesforecast.errors import BadValue, NoData
 from salesforecast.findings import Finding
@@ -64,9 +65,11 @@ def outlook(
     When that year is complete, it is the next year's months that are returned: there is no forecast left in a past one.
     `forecast` is a frame of `sf.forecast` for monthly revenue of the whole scope, one row per month, `backtest` one of
     `sf.backtest`, by which the interval of the year is measured; without them both are made here. Columns:
-    period_start, actual, forecast, lo_80, hi_80, target, kind (`actual`; `partial` the month in progress, with what is
-    sold so far beside the forecast of the whole month; `forecast`). Forecast columns are NaN where the horizon does not
-    reach, and everywhere when no month is complete.
+    period_start, actual, forecast, lo_80, hi_80, target, kind (`actual`; `partial` the month in progress; `forecast`).
+    Forecast columns are NaN where the horizon does not reach, and everywhere when no month is complete.
+
+    The month in progress comes to what is sold so far plus the part of its forecast that the rest of the month usually
+    brings (1 − `progress.progress`, seasonal or by workdays as the settings define), with as much of its interval.
 
     `attrs` holds the landing of the year when the forecast reaches its end: landing, lo_80, hi_80, target, p_reach,
     actual (of complete months), period (id of the year). `p_reach` is NaN without a target, and when the backtest does
@@ -81,15 +84,15 @@ def outlook(
     ahead = forecast.set_index(pd.DatetimeIndex(forecast["ds"]))
     if ahead.index.has_duplicates:
         raise BadValue("The outlook takes the forecast of one series, one row per month. Forecast the total, no `by`.")
-    place = pd.DatetimeIndex(frame["period_start"])
-    shown = ahead[["mean", "lo_80", "hi_80"]].reindex(place).reset_index(drop=True)
-    shown[frame["complete"].to_numpy()] = NAN
     frame["kind"] = np.select([frame["complete"], frame["actual"].notna()], ["actual", "partial"], "forecast")
+    to_come = frame[~frame["complete"]].set_index("period_start")
+    rest = _remainder(wb, ahead[ahead.index.isin(to_come.index)], to_come.index[to_come["kind"] == "partial"])
+    shown = rest[["mean", "lo_80", "hi_80"]].add(to_come["actual"].reindex(rest.index).fillna(0.0), axis=0)
+    shown = shown.reindex(pd.DatetimeIndex(frame["period_start"])).reset_index(drop=True)
     frame = frame.join(shown.rename(columns={"mean": "forecast"}))
     result = frame[["period_start", "actual", "forecast", "lo_80", "hi_80", "target", "kind"]]
-    rest = ahead[ahead.index.isin(place[~frame["complete"]])].reset_index(drop=True)
-    if len(rest) and len(rest) == (~frame["complete"]).sum():
-        result.attrs = _landing(wb, year, float(frame.loc[frame["complete"], "actual"].sum()), rest, backtest)
+    if len(rest) and len(rest) == len(to_come):
+        result.attrs = _landing(wb, year, frame, rest.reset_index(drop=True), backtest)
     return result
 
 
@@ -120,7 +123,9 @@ def outlook_findings(outlook: pd.DataFrame, period: str) -> list[Finding]:
 def _own_forecast(wb: Workbench) -> tuple[pd.DataFrame, pd.DataFrame | None]:
     """Return forecast and backtest of monthly revenue; no rows, or None, where the history is too short."""
     try:
-        ahead = forecasting.forecast(forecasting.panel(wb), HORIZON)
+        history = forecasting.panel(wb)
+        known = forecasting.calendar_regressors(wb.calendar, history, HORIZON)
+        ahead = forecasting.forecast(history, HORIZON, regressors=known)
     except NoData:
         return pd.DataFrame({name: [] for name in ("ds", "mean", "lo_80", "hi_80")}), None
     try:
@@ -130,7 +135,9 @@ def _own_forecast(wb: Workbench) -> tuple[pd.DataFrame, pd.DataFrame | None]:
 
 
 def _own_backtest(wb: Workbench) -> pd.DataFrame:
-    return forecasting.backtest(forecasting.panel(wb), horizon=6, windows=6)
+    history = forecasting.panel(wb)
+    known = forecasting.calendar_regressors(wb.calendar, history, 6)
+    return forecasting.backtest(history, horizon=6, windows=6, regressors=known)
 
 
 def _borne_out(backtest: pd.DataFrame) -> bool:
@@ -139,14 +146,29 @@ def _borne_out(backtest: pd.DataFrame) -> bool:
     return bool(ours["wape"] < naive["wape"] and ours["coverage_80"] >= LEAST_COVERAGE)
 
 
+def _remainder(wb: Workbench, ahead: pd.DataFrame, running: pd.DatetimeIndex) -> pd.DataFrame:
+    """Return forecasts by month with what is left of the month in progress: a share of its mean and interval."""
+    rest = ahead.copy()
+    amounts = [name for name in rest.columns if name == "mean" or str(name).startswith(("lo_", "hi_"))]
+    for start in rest.index.intersection(running):
+        month = wb.calendar.period(start, "month")
+        curve = progress(wb, month).iloc[(wb.as_of - month.start).days]
+        passed = curve["even" if wb.settings.definitions.time_progress == "workdays" else "seasonal"]
+        # What is sold is sold: the rest of the month takes nothing back unless it is expected to.
+        least = min(0.0, float(rest.loc[start, "mean"]))
+        rest.loc[start, amounts] = rest.loc[start, amounts].astype(float).clip(lower=least) * (1 - passed)
+    return rest
+
+
 def _landing(
-    wb: Workbench, year: Period, so_far: float, rest: pd.DataFrame, backtest: pd.DataFrame | None
+    wb: Workbench, year: Period, frame: pd.DataFrame, rest: pd.DataFrame, backtest: pd.DataFrame | None
 ) -> dict[str, float | str]:
     goal = goals.period_target(wb, year)
+    so_far = float(frame["actual"].sum())
     total = forecasting.total(rest, backtest, level=80, target=goal.value - so_far if goal.found else None).iloc[0]
     return {
         "period": year.id,
-        "actual": so_far,
+        "actual": float(frame.loc[frame["complete"], "actual"].sum()),
         **{
             key: so_far + float(total[name])
             for key, name in (("landing", "mean"), ("lo_80", "lo_80"), ("hi_80", "hi_80"))

@@ -10,7 +10,7 @@ from salesforecast.forecasting.backtests import backtest
 from salesforecast.forecasting.checks import check_panel, fill_gaps
 from salesforecast.forecasting.forecasts import forecast
 from salesforecast.forecasting.models import MODELS, Model, model_label
-from salesforecast.forecasting.panels import panel, spring_festival
+from salesforecast.forecasting.panels import calendar_regressors, panel
 from salesforecast.forecasting.scores import accuracy
 from salesforecast.forecasting.totals import total
 
@@ -19,11 +19,11 @@ __all__ = [
     "Model",
     "accuracy",
     "backtest",
+    "calendar_regressors",
     "check_panel",
     "fill_gaps",
     "forecast",
     "model_label",
     "panel",
-    "spring_festival",
     "total",
 ]

@@ -13,6 +13,7 @@ from salesforecast.forecasting import ensemble, intervals
 from salesforecast.forecasting.checks import Series, by_text, check_season, read_series, tidy_panel
 from salesforecast.forecasting.frequency import Frequency, infer
 from salesforecast.forecasting.models import COMBINATION
+from salesforecast.forecasting.regression import REGRESSORS_UNUSED, REGRESSORS_USED
 
 
 def forecast(
@@ -113,20 +114,56 @@ def _history(series: Series, season: int, horizon: int, names: tuple[str, ...] |
     y = series.y
     origins = _origins(y, season, horizon)
     main = names[0] if names and len(names) == 1 else COMBINATION
+    made, notes = _forecasts(y, season, horizon, names, None, origins)
+    if series.regressors is not None:
+        informed, said = _informed(series, season, horizon, names, origins, made)
+        made, notes = informed or made, (*notes, *said)
+    errors = {name: _absolute_errors(y, season, origins, made[:-1], name) for name in made[-1]}
+    return _History(made[-1], errors, main, (*_notes(y, season, origins), *notes))
+
+
+def _forecasts(
+    y: np.ndarray,
+    season: int,
+    horizon: int,
+    names: tuple[str, ...] | None,
+    regressors: np.ndarray | None,
+    origins: Sequence[int],
+) -> tuple[list[dict[str, np.ndarray]], tuple[str, ...]]:
+    """Return forecasts by model from every origin and, last, from the end, with the notes of the last ones."""
+    main = names[0] if names and len(names) == 1 else COMBINATION
     made: list[dict[str, np.ndarray]] = []
     notes: tuple[str, ...] = ()
     for origin in (*origins, len(y)):
-        known = None if series.regressors is None else series.regressors[: origin + horizon]
+        known = None if regressors is None else regressors[: origin + horizon]
         paths, notes = ensemble.member_forecasts(y[:origin], season, horizon, names, known)
         if main == COMBINATION:
-            paths[main] = ensemble.combine(paths, _squared_errors(y[:origin], season, origins, made))
+            paths[main] = ensemble.combine(paths, _squared_errors(y[:origin], origins, made))
         elif main not in paths:
             paths[main] = next(iter(paths.values()))
         if y[:origin].min() >= 0:
             paths = {name: np.maximum(path, 0.0) for name, path in paths.items()}
         made.append(paths)
-    errors = {name: _absolute_errors(y, season, origins, made[:-1], name) for name in made[-1]}
-    return _History(made[-1], errors, main, (*_notes(y, season, origins), *notes))
+    return made, notes
+
+
+def _informed(
+    series: Series,
+    season: int,
+    horizon: int,
+    names: tuple[str, ...] | None,
+    origins: Sequence[int],
+    plain: list[dict[str, np.ndarray]],
+) -> tuple[list[dict[str, np.ndarray]] | None, tuple[str, ...]]:
+    """Return forecasts that use the regressors, or None where these did not lower the errors of the past."""
+    y = series.y
+    main = names[0] if names and len(names) == 1 else COMBINATION
+    _, notes = ensemble.member_forecasts(y, season, horizon, names, series.regressors)
+    if REGRESSORS_USED not in notes:
+        return None, (REGRESSORS_UNUSED,)
+    made, notes = _forecasts(y, season, horizon, names, series.regressors, origins)
+    errors = [_squared_errors(y, origins, each[:-1]).get(main, 0.0) for each in (made, plain)]
+    return (made, notes) if errors[0] <= errors[1] else (None, (REGRESSORS_UNUSED,))
 
 
 def _origins(y: np.ndarray, season: int, horizon: int) -> tuple[int, ...]:
@@ -145,9 +182,7 @@ def _origins(y: np.ndarray, season: int, horizon: int) -> tuple[int, ...]:
     return tuple(grid[-(-(-horizon // step) + 8) :])
 
 
-def _squared_errors(
-    y: np.ndarray, season: int, origins: Sequence[int], made: Sequence[dict[str, np.ndarray]]
-) -> dict[str, float]:
+def _squared_errors(y: np.ndarray, origins: Sequence[int], made: Sequence[dict[str, np.ndarray]]) -> dict[str, float]:
     """Return each member's mean squared error over what was known at the end of `y`, where three origins tell it."""
     squared: dict[str, list[np.ndarray]] = {}
     for origin, paths in zip(origins, made, strict=False):

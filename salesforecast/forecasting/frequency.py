@@ -10,7 +10,7 @@ import pandas as pd
 from salesforecast.errors import BadPanel
 
 SEASONS = {"day": 7, "week": 52, "month": 12, "quarter": 4, "year": 1}
-_MONTHS = {"month": 1, "quarter": 3, "year": 12}
+MONTHS = {"month": 1, "quarter": 3, "year": 12}
 _DAYS = {"day": 1, "week": 7}
 
 
@@ -28,9 +28,9 @@ class Frequency:
 
     def positions(self, ds: pd.Series) -> np.ndarray:
         """Return how many periods each date lies after the first one; whole numbers unless dates are off the grid."""
-        if self.grain in _MONTHS:
+        if self.grain in MONTHS:
             months = (ds.dt.year * 12 + ds.dt.month).to_numpy()
-            return (months - months[0]) / _MONTHS[self.grain]
+            return (months - months[0]) / MONTHS[self.grain]
         days = (ds - ds.iloc[0]).dt.days.to_numpy()
         return days / _DAYS[self.grain]
 
@@ -42,7 +42,7 @@ class Frequency:
         """
         if self.grain in _DAYS:
             return [last + pd.Timedelta(days=_DAYS[self.grain] * step) for step in range(1, periods + 1)]
-        dates = [last + pd.DateOffset(months=_MONTHS[self.grain] * step) for step in range(1, periods + 1)]
+        dates = [last + pd.DateOffset(months=MONTHS[self.grain] * step) for step in range(1, periods + 1)]
         return [each + pd.offsets.MonthEnd(0) for each in dates] if self.month_end else dates
 
 
@@ -67,7 +67,7 @@ def infer(panel: pd.DataFrame) -> Frequency:
     else:
         bounds = ((360, "year"), (89, "quarter"), (28, "month"), (7, "week"), (1, "day"))
         grain = next(name for least, name in bounds if gaps.min() >= least)
-    return Frequency(grain, month_end and grain in _MONTHS)
+    return Frequency(grain, month_end and grain in MONTHS)
 
 
 def check_grid(unique_id: object, ds: pd.Series, positions: np.ndarray, frequency: Frequency) -> None:

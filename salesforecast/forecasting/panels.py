@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,14 +10,13 @@ import pandas as pd
 
 from salesforecast import measures
 from salesforecast.calendar import Calendar, Period
-from salesforecast.errors import BadValue, NoData, lookup
+from salesforecast.errors import NoData, lookup
 from salesforecast.forecasting.checks import tidy_panel
-from salesforecast.forecasting.frequency import SEASONS, infer
+from salesforecast.forecasting.forecasts import check_horizon
+from salesforecast.forecasting.frequency import MONTHS, SEASONS, Frequency, infer
 
 if TYPE_CHECKING:
     from salesforecast.workbench import Workbench
-
-WINDOW = 28  # days before and after the Spring Festival in which sales move: about 20 workdays
 
 
 def panel(
@@ -69,36 +67,44 @@ def panel(
     return result
 
 
-def spring_festival(calendar: Calendar, panel: pd.DataFrame, horizon: int) -> pd.DataFrame:
-    """Return a regressor for `forecast(..., regressors=…)`: how much of the Spring Festival season a period holds.
+def calendar_regressors(calendar: Calendar, panel: pd.DataFrame, horizon: int) -> pd.DataFrame:
+    """Return what the calendar knows in advance, for `forecast(..., regressors=…)`: the workdays of every period.
 
-    `spring_festival` is the share of the four weeks before and after the festival that falls into the period (0 to
-    1). It differs from the usual season because the festival moves between late January and late February. Whether
-    and how strongly a series reacts is estimated and tested for each series; where it does not, nothing changes.
-    One row per period of the panel and of the horizon: `ds, spring_festival`. Raises `BadValue` where the calendar
-    has no Lunar New Year.
+    `workdays` is the logarithm of the workdays of the period, so that its effect is a percentage per percent; a period
+    without any counts as half a workday. A month has a day more or less than the year before, and holidays that move
+    (Spring Festival above all) take their workdays along. Whether a series moves with them is tested for each series by
+    `forecast`; one that does not is forecast as without. One row per series and period of its history and the horizon:
+    `unique_id, ds, workdays`. Any grain, dates at the first or last day of a month. Raises `BadPanel`, `BadValue`.
 
     >>> months = pd.DataFrame({"unique_id": "A", "ds": pd.to_datetime(["2026-01-01", "2026-02-01"]), "y": 1.0})
-    >>> spring_festival(Calendar(), months, 1)["spring_festival"].round(2).tolist()     # festival on 17 February
-    [0.21, 0.5, 0.29]
+    >>> known = calendar_regressors(Calendar(), months, 1)
+    >>> np.exp(known["workdays"]).round().tolist()      # Spring Festival 2026 lies in February
+    [21.0, 16.0, 22.0]
     """
+    check_horizon(horizon)
     tidy = tidy_panel(panel)
     frequency = infer(tidy)
-    ends = pd.Series([tidy["ds"].min(), tidy["ds"].max()])
-    later = frequency.after(ends[0], round(frequency.positions(ends)[1]) + horizon + 1)
-    dates, after = [ends[0], *later[:-1]], later
-    festivals = [calendar.lunar_new_year_date(year) for year in range(dates[0].year - 1, after[-1].year + 2)]
-    known = [each for each in festivals if each is not None]
-    if not known:
-        raise BadValue("This calendar has no Lunar New Year. Set calendar.lunar_new_year = true or leave it out.")
-    window = np.concatenate(
-        [pd.date_range(each - timedelta(WINDOW), each + timedelta(WINDOW - 1)).to_numpy() for each in known]
-    )
-    shares = [
-        float(((window >= start.to_datetime64()) & (window < end.to_datetime64())).sum()) / (2 * WINDOW)
-        for start, end in zip(dates, after, strict=True)
+    spans = tidy.groupby("unique_id", sort=False)["ds"].agg(["min", "max"]).reset_index()
+    parts = [
+        _workdays(calendar, frequency, first, last, horizon).assign(min=first, max=last)
+        for first, last in spans[["min", "max"]].drop_duplicates().itertuples(index=False)
     ]
-    return pd.DataFrame({"ds": dates, "spring_festival": shares})
+    return spans.merge(pd.concat(parts), on=["min", "max"])[["unique_id", "ds", "workdays"]]
+
+
+def _workdays(
+    calendar: Calendar, frequency: Frequency, first: pd.Timestamp, last: pd.Timestamp, horizon: int
+) -> pd.DataFrame:
+    """Return ln(workdays) from the period dated `first` to `horizon` periods after the one dated `last`."""
+    count = round(frequency.positions(pd.Series([first, last]))[1]) + 1 + horizon
+    dates = pd.DatetimeIndex([first, *frequency.after(first, count)])
+    day = pd.Timedelta(days=1)
+    starts, ends = dates[:-1], dates[1:] - day
+    if frequency.month_end:
+        ends = starts
+        starts = starts + day - pd.DateOffset(months=MONTHS[frequency.grain])
+    found = [calendar.workdays(*span) for span in zip(starts, ends, strict=True)]
+    return pd.DataFrame({"ds": dates[:-1], "workdays": np.log(np.maximum(found, 0.5))})
 
 
 def _whole_series(rows: pd.DataFrame, periods: pd.DatetimeIndex, additive: bool) -> pd.DataFrame:

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+REGRESSORS_USED = "regressors_used"
+REGRESSORS_UNUSED = "regressors_unused"
+
 
 @dataclass(frozen=True)
 class Effect:
@@ -42,7 +45,7 @@ def estimate(y: np.ndarray, regressors: np.ndarray | None, season: int, horizon:
     n = len(y)
     if regressors is None:
         return no_effect(n, horizon)
-    unused = Effect(np.zeros(n), np.zeros(horizon), notes=("regressors_unused",))
+    unused = Effect(np.zeros(n), np.zeros(horizon), notes=(REGRESSORS_UNUSED,))
     known = regressors[-(n + horizon) :]
     log = bool(y.min() > 0)
     response = np.diff(np.log(y) if log else y)
@@ -62,7 +65,7 @@ def estimate(y: np.ndarray, regressors: np.ndarray | None, season: int, horizon:
         return unused
     slopes = slopes * np.maximum(0, 1 - 1 / t**2)
     effect = (known[:, kept] - known[:n, kept].mean(axis=0)) @ slopes
-    return Effect(effect[:n], effect[n:], log, ("regressors_used",))
+    return Effect(effect[:n], effect[n:], log, (REGRESSORS_USED,))
 
 
 def long_season(y: np.ndarray, season: int, horizon: int) -> Effect:

@@ -80,7 +80,8 @@ class ImportReport:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        parts = [f"<p>{escape(self.summary())}</p>", _table(self.files)]
+        counts = self.files.drop(columns=["note"], errors="ignore")
+        parts = [f"<p>{escape(self.summary())}</p>", _table(counts), *map(_mapped, self.files.to_dict("records"))]
         if self.warnings:
             parts.append("<ul>" + "".join(f"<li>{escape(each)}</li>" for each in self.warnings) + "</ul>")
         if len(self.rejected):
@@ -112,6 +113,12 @@ class ImportReport:
 
 def _called(row: Any) -> str:
     return row.file if not row.sheet else f"{row.file}#{row.sheet}"
+
+
+def _mapped(row: dict[str, Any]) -> str:
+    """Return what was made of one file, folded away under its name."""
+    lines = "".join(f"<li>{escape(each)}</li>" for each in str(row.get("note") or "").split("; ") if each)
+    return f"<details><summary>{escape(str(row['file']))} → {escape(str(row['table']))}</summary><ul>{lines}</ul></details>"
 
 
 def _table(frame: pd.DataFrame) -> str:

@@ -78,16 +78,13 @@ def finding_words(finding: Finding, words: Words, member: Callable[[Any, str], s
 
 
 def certainty(value: float, words: Words) -> str:
-    """Return how sure something is, as a word with its number.
+    """Return how sure something is, in a word: the numbers behind it differ in kind from finding to finding.
 
     >>> certainty(0.9, Words("zh")), certainty(0.4, Words("en"))
-    ('把握：高（90%）', 'Certainty: low (40%)')
+    ('把握：高', 'Certainty: low')
     """
-    # The word follows the number as it is written; and nothing about a company is certain to the last percent.
-    shown = round(value, 2)
-    level = "high" if shown >= 0.8 else "medium" if shown >= 0.5 else "low"
-    number = "> 99%" if value > 0.99 else words.percent(shown, 0)
-    return words.word("certainty").format(level=words.word(level), number=number)
+    level = "high" if value >= 0.8 else "medium" if value >= 0.5 else "low"
+    return words.word("certainty").format(level=words.word(level))
 
 
 def section_name(section: str, words: Words) -> str:
@@ -105,11 +102,11 @@ def agenda(questions: Sequence[str], words: Words, rows: int = 5) -> str:
     return f'<table class="sf-table sf-agenda"><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>'
 
 
-def card(measure: str, row: Mapping[str, Any], style: Style, history: Sequence[float], note: str) -> str:
+def card(measure: str, row: Mapping[str, Any], style: Style, history: Sequence[float]) -> str:
     """Return one headline figure: value, its changes, its attainment and the trend of its last 13 periods."""
     words = style.words
     name = words.format(measure, "measure")
-    number, _, unit = style.prose(row.get("value")).partition(" ")
+    number, _, unit = style.prose(row["value"]).partition(" ")
     if words.language == "en" and unit:  # CNY 12.3M: the currency stands before the figure
         number, unit = unit, number
     facts = []
@@ -128,10 +125,9 @@ def card(measure: str, row: Mapping[str, Any], style: Style, history: Sequence[f
         said |= {"high": style.prose(max(known)), "low": style.prose(min(known))}
         drawing = spark([None if missing(each) else float(each) for each in history], words.sentence(told, said))
     mark = f' <span class="sf-unit">{escape(unit)}</span>' if unit else ""
-    below = f'<p class="sf-note">{escape(note)}</p>' if note else ""
     return (
         f'<li class="sf-card"><p class="sf-card-name">{escape(name)}</p>'
-        f'<p class="sf-card-value">{escape(number)}{mark}</p><ul>{"".join(facts)}</ul>{drawing}{below}</li>'
+        f'<p class="sf-card-value">{escape(number)}{mark}</p><ul>{"".join(facts)}</ul>{drawing}</li>'
     )
 
 

@@ -278,7 +278,7 @@ def tick_labels(days: Sequence[Any], style: Style) -> dict[str, list[str]]:
     result: dict[str, list[str]] = {}
     before: Any = None
     for day in chosen:
-        first, second, group = _tick(day, style)
+        first, second, group = _tick(day, style, months=_long(dates, style))
         result[day.isoformat()] = [first, second if group != before else ""]
         before = group
     # Two years side by side would touch: the one that only begins the axis gives way.
@@ -288,9 +288,13 @@ def tick_labels(days: Sequence[Any], style: Style) -> dict[str, list[str]]:
     return result
 
 
+def _long(dates: list[date], style: Style) -> bool:
+    return style.grain == "day" and len(dates) > 62
+
+
 def _chosen(dates: list[date], style: Style) -> list[date]:
     step = (style.width - 40) / max(len(dates), 1)
-    if style.grain == "day" and len(dates) > 62:
+    if _long(dates, style):
         firsts = [each for each in dates if each.day == 1] or dates[:1]
         every = next((n for n in (1, 2, 3, 6, 12) if style.width / len(firsts) * n >= 44), 12)
         return firsts[::every]
@@ -302,11 +306,14 @@ def _chosen(dates: list[date], style: Style) -> list[date]:
     return dates[::-1][::every][::-1]
 
 
-def _tick(day: date, style: Style) -> tuple[str, str, Any]:
-    """Return the two label lines of a day and the group (year or month) that the second line names."""
+def _tick(day: date, style: Style, months: bool) -> tuple[str, str, Any]:
+    """Return the two label lines of a day and the group (year or month) that the second line names.
+
+    `months`: the days that get a tick are the first ones of months, and stand for them.
+    """
     zh, words = style.words.language == "zh", style.words
     year = f"{day.year}年" if zh else f"{day.year}"
-    if style.grain == "day":
+    if style.grain == "day" and not months:
         month = f"{day.month}月" if zh else f"{day:%b}"
         return str(day.day), month, (day.year, day.month)
     if style.grain == "week":

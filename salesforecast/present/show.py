@@ -133,24 +133,25 @@ class Show:
         """Return the headline figures as at most six cards, with a trend of 13 periods where `series` has one.
 
         `kpis` has one row a measure (as index or column) and value, yoy, mom, attainment, note; `measures` chooses and
-        orders. Raises `BadValue` for more than six.
+        orders; one without a value has no card. Raises `BadValue` for more than six.
         """
         frame = kpis.set_index("measure") if "measure" in kpis.columns else kpis
         names = list(measures) if measures is not None else list(frame.index)
         if len(names) > MOST_CARDS:
             raise BadValue(f"At most {MOST_CARDS} cards; found {len(names)}. Choose with measures=[...].")
-        rows = {name: lookup(frame.to_dict("index"), name, "row of kpis") for name in names}
+        found = {name: lookup(frame.to_dict("index"), name, "row of kpis") for name in names}
+        rows = {name: row for name, row in found.items() if not missing(row.get("value"))}
         cards = [
-            blocks.card(
-                name, row, self._style(name), blocks.history((series or {}).get(name)), self._note(row.get("note"))
-            )
+            blocks.card(name, row, self._style(name), blocks.history((series or {}).get(name)))
             for name, row in rows.items()
         ]
+        notes = self._note(*(row.get("note") for row in rows.values()))
         text = "\n".join(
             f"{self.words.format(name, 'measure')} {self._style(name).prose(row.get('value'))}"
             for name, row in rows.items()
         )
-        return _shown("cards", f'<ul class="sf-cards">{"".join(cards)}</ul>', text)
+        below = blocks.prose(notes, "sf-note") if notes else ""
+        return _shown("cards", f'<ul class="sf-cards">{"".join(cards)}</ul>{below}', text)
 
     def table(
         self,
@@ -160,8 +161,11 @@ class Show:
         total: str | None = tables.TOTAL,
         measure: str = "revenue",
         grain: str = "month",
+        rows: int = 25,
     ) -> Shown:
         """Return a frame as a table of at most eight columns; the row named `total` comes last, set apart.
+
+        A column without any value is left out, and so are rows beyond the first `rows`, which the table then says.
 
         `caption` is a key of the `caption` labels or the caption itself. `measure` gives `value` columns their unit and
         direction, `grain` the periods of `period_start` their names.
@@ -169,8 +173,14 @@ class Show:
         caption = self._code("caption", caption)
         frame = _plain_index(frame)
         look = self._look(replace(self._style(measure), grain=grain))
-        html = tables.table(frame, look, caption, columns, total)
-        return _shown("table", html, tables.plain(frame, look, caption, columns))
+        if frame.empty:
+            return self.note(
+                self.words.sentence(label("word", "nothing_found", self.words.language), {"caption": caption})
+            )
+        shown, more = tables.first_rows(frame, rows, total)
+        below = self.words.sentence(label("word", "more_rows", self.words.language), {"count": more}) if more else ""
+        html = tables.table(shown, look, caption, columns, total) + (blocks.prose(below, "sf-note") if more else "")
+        return _shown("table", html, "\n".join([tables.plain(shown, look, caption, columns), below]).rstrip())
 
     def chart(
         self,
@@ -259,7 +269,8 @@ class Show:
         needs = [each for each in SECTIONS[id].needs if not self.wb.has(each)] if id in SECTIONS else []
         named = self.words.word("list").join(self._need(each) for each in needs)
         key = "section_needs" if needs else "section_missing"
-        values = {"section": blocks.section_name(id, self.words), "needs": named, "error": str(error)}
+        reason = self._note(error.note) if error.note else str(error).rstrip(".。")
+        values = {"section": blocks.section_name(id, self.words), "needs": named, "error": reason}
         text = self.words.sentence(label("word", key, self.words.language), values)
         return _shown("missing", blocks.prose(text, "sf-missing"), text)
 
@@ -312,12 +323,7 @@ class Show:
         """Dimension → id → name, from the tables that have one."""
         found: dict[str, dict[str, str]] = {}
         for dimension, (table, key) in NAMED.items():
-            try:
-                frame = self.wb.table(table)
-            except (NoData, AttributeError):
-                continue
-            known = frame[frame["name"].notna()]
-            found[dimension] = dict(zip(known[key].astype(str), known["name"].astype(str), strict=True))
+            found[dimension] = self.wb.names(table, key)
         return found
 
     def _word(self, key: str) -> str:
@@ -356,10 +362,12 @@ class Show:
 
         table, _, column = need.partition(".")
         known = TABLES.get("transactions" if table == "sales" else table)
-        if known is None or self.words.language != "zh":
+        if known is None:
             return need
-        names = {each.name: each.zh for each in known.columns}
-        return f"{known.zh}「{names.get(column, column)}」" if column else known.zh
+        zh = self.words.language == "zh"
+        names = {each.name: each.zh if zh else each.name for each in known.columns}
+        template = label("word", "column_need" if column else "table_need", self.words.language)
+        return template.format(table=known.zh if zh else known.name, column=names.get(column, column))
 
     def _worded(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return the frame with members, methods and events named as the reader may see them."""
@@ -382,7 +390,6 @@ class Show:
     def _origin(self, wb: Workbench) -> list[tuple[str, str]]:
         settings, of = wb.settings, self._word
         first = settings.fiscal.year_start_month
-        chosen = ", ".join(f"{key} = {value}" for key, value in sorted(settings.definitions.model_dump().items()))
         facts = [
             (of("as_of"), self.words.date(wb.as_of)),
             (of("data_hash"), str(getattr(wb, "data_hash", ""))[:12]),
@@ -391,7 +398,6 @@ class Show:
             (of("unit"), self.words.unit),
             (of("fiscal_start"), str(first)),
             (of("holidays"), settings.calendar.country),
-            (of("definitions"), chosen),
             (of("notes"), self._note(*getattr(wb, "notes", ()))),
         ]
         return [(name, value) for name, value in facts if value]

@@ -76,6 +76,19 @@ def table(
     return "".join([*parts, "</table>"])
 
 
+def first_rows(frame: pd.DataFrame, most: int, total: str | None = TOTAL) -> tuple[pd.DataFrame, int]:
+    """Return the first rows of a frame with its total row, and how many rows that leaves out."""
+    is_total = frame[frame.columns[0]].astype(str).eq(total) if total is not None else frame.index.to_series().lt(-1)
+    if "scope_id" in frame.columns and total is not None:
+        is_total = frame["scope_id"].astype(str).eq(total)
+    body, foot = frame[~is_total], frame[is_total]
+    if len(body) <= most:
+        return frame, 0
+    import pandas as pd
+
+    return pd.concat([body.head(most), foot]), len(body) - most
+
+
 def plain(
     frame: pd.DataFrame, look: Look, caption: str, columns: Sequence[str] | None = None, most: int = MOST_COLUMNS
 ) -> str:
@@ -103,7 +116,7 @@ def _chosen(frame: pd.DataFrame, columns: Sequence[str] | None, most: int) -> li
         absent = [each for each in columns if each not in names]
         if absent:
             raise BadValue(f"The table has no column {', '.join(absent)}; it has {', '.join(names)}.")
-        shown = [each for each in columns if each != "note" or _says_something(frame[each])]
+        shown = [each for each in columns if each == columns[0] or _says_something(frame[each])]
     else:
         hidden = {"scope_type"} if "scope_id" in names else set()
         shown = [each for each in names if each not in hidden and _says_something(frame[each])]

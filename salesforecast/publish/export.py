@@ -113,6 +113,7 @@ def shown_outputs(cell: NotebookNode) -> list[NotebookNode]:
         output
         for output in cell.outputs
         if not (output.output_type == "stream" and output.name != "stdout")
+        and own_kind(output) != "style"  # for JupyterLab; a page has the style sheet already
         and not any("jupyter.widget" in kind for kind in output.get("data", {}))
     ]
 

@@ -92,6 +92,14 @@ class Workbench:
         if missing:
             raise NoData("; ".join(_how_to_bring(name, self) for name in missing) + ".")
 
+    def names(self, table: str, key: str) -> dict[str, str]:
+        """Return id → name of a master table, whatever the scope: a name is looked up, not analysed."""
+        lookup(TABLES, table, "table")
+        rows = self.engine.rows(
+            f"SELECT {quote(key)}, name FROM store.{quote(table)} WHERE name IS NOT NULL ORDER BY ALL"
+        )
+        return {str(id): str(name) for id, name in rows}
+
     def finished(self, period: Period) -> bool:
         """Say whether no workday of the period is still to come at the as-of date.
 
