@@ -1,10 +1,12 @@
+import numpy as np
 import pandas as pd
 import pytest
 
 import salesforecast as sf
 from salesforecast.calendar import Calendar
-from salesforecast.errors import NoData, UnknownName
-from salesforecast.forecasting import check_panel, forecast, panel, spring_festival
+from salesforecast.errors import BadValue, NoData, UnknownName
+from salesforecast.forecasting import accuracy, backtest, calendar_regressors, check_panel, forecast, panel
+from salesforecast.forecasting.regression import estimate
 
 LINES = [
     ("2026-01-10", 100, "华东"),
@@ -78,25 +80,73 @@ def test_what_cannot_be_had_is_said(wb):
         panel(wb, grain="months")
 
 
-def test_the_spring_festival_share_moves_between_january_and_february():
-    months = pd.DataFrame({"unique_id": "A", "ds": pd.date_range("2023-01-01", "2024-02-01", freq="MS"), "y": 1.0})
-    share = spring_festival(Calendar(), months, 2).set_index("ds")["spring_festival"]
-    # 22 January 2023 and 10 February 2024: the 56 days from four weeks before to four weeks after.
-    assert share["2023-01-01"] == 31 / 56
-    assert share["2024-01-01"] == 19 / 56
-    assert share["2024-02-01"] == 29 / 56
-    assert share.loc["2023-04-01":"2023-11-01"].sum() == 0
-    assert len(share) == 16
-    assert 0.99 < share["2024-01-01":].sum() < 1.01
+def history(y, start="2021-01-01", freq="MS", name="A"):
+    return pd.DataFrame({"unique_id": name, "ds": pd.date_range(start, periods=len(y), freq=freq), "y": y})
 
 
-def test_a_series_that_moves_with_the_festival_is_forecast_better_with_it():
-    months = pd.DataFrame({"unique_id": "A", "ds": pd.date_range("2019-01-01", "2026-03-01", freq="MS"), "y": 1.0})
-    share = spring_festival(Calendar(), months, 1)
-    truth = months.assign(y=1000 * (1 - 0.6 * share["spring_festival"].iloc[: len(months)]))
-    known = truth[truth["ds"] < "2026-01-01"]
-    actual = truth["y"].to_numpy()[-3:]
-    plain = forecast(known, 3)["mean"].to_numpy()
-    informed = forecast(known, 3, regressors=share)
+def workdays(made):
+    return np.exp(made["workdays"]).round(1).tolist()
+
+
+def test_the_workdays_of_history_and_horizon_are_known_in_advance():
+    # The State Council's calendar of 2026: 1 to 3 January off, 15 to 23 February off, 14 and 28 February worked.
+    made = calendar_regressors(Calendar(), history([1.0, 1.0], "2025-12-01"), 2)
+    assert made["ds"].astype(str).tolist() == ["2025-12-01", "2026-01-01", "2026-02-01", "2026-03-01"]
+    assert workdays(made) == [23, 21, 16, 22]
+
+
+def test_workdays_of_weeks_quarters_and_periods_dated_by_their_end():
+    # Monday 22 December 2025 on; the week of the festival, from 16 February 2026, has none at all.
+    weeks = calendar_regressors(Calendar(), history([1.0] * 8, "2025-12-22", "W-MON"), 2)
+    assert workdays(weeks) == [5, 4, 6, 5, 5, 5, 5, 6, 0.5, 6]
+    ends = calendar_regressors(Calendar(), history([1.0, 1.0], "2025-12-31", "ME"), 1)
+    assert workdays(ends) == [23, 21, 16]
+    assert workdays(calendar_regressors(Calendar(), history([1.0, 1.0], "2025-10-01", "QS"), 1)) == [61, 59, 62]
+
+
+def test_each_series_gets_the_periods_it_has_and_its_own_horizon():
+    two = pd.concat([history([1.0, 1.0]), history([1.0], "2022-01-01", name="B")])
+    made = calendar_regressors(Calendar(), two, 1)
+    assert made.groupby("unique_id")["ds"].agg(["min", "max"]).astype(str).values.tolist() == [
+        ["2021-01-01", "2021-03-01"],
+        ["2022-01-01", "2022-02-01"],
+    ]
+    with pytest.raises(BadValue, match="horizon"):
+        calendar_regressors(Calendar(), two, 0)
+
+
+def sales(effect, noise=0.02, periods=54):
+    """Months of 1,000 with a season; `effect` is the elasticity to workdays."""
+    rng = np.random.default_rng(8)
+    season = np.tile(rng.normal(0, 0.1, 12), 6)[:periods]
+    known = calendar_regressors(Calendar(), history(np.ones(periods)), 6)
+    moved = season + effect * (known["workdays"].to_numpy()[:periods] - 3)
+    return history(1000 * np.exp(moved + rng.normal(0, noise, periods))), known
+
+
+def test_a_series_that_moves_with_workdays_is_forecast_far_better_with_them():
+    moving, known = sales(effect=1.0)
+    informed, plain = (backtest(moving, 6, 3, regressors=each) for each in (known, None))
     assert set(informed["note"]) == {"regressors_used"}
-    assert abs(informed["mean"].to_numpy() - actual).sum() < 0.5 * abs(plain - actual).sum()
+    assert accuracy(informed)["wape"].iloc[0] < 0.6 * accuracy(plain)["wape"].iloc[0]
+
+
+def test_a_series_that_does_not_move_with_workdays_is_forecast_as_without_them():
+    still, known = sales(effect=0.0)
+    informed, plain = (forecast(still, 6, regressors=each) for each in (known, None))
+    assert set(informed["note"]) == {"regressors_unused"}
+    pd.testing.assert_frame_equal(informed.drop(columns="note"), plain.drop(columns="note"))
+
+
+def test_a_regressor_that_was_significant_but_made_past_forecasts_worse_is_left_out():
+    # It explains the first three years and the opposite of the last one and a half.
+    moving, known = sales(effect=0.0)
+    rng = np.random.default_rng(1)
+    noise = rng.normal(0, 0.2, len(known))
+    turned = np.where(np.arange(54) < 36, 1.0, -0.6) * noise[:54]
+    broken = moving.assign(y=moving["y"] * np.exp(turned))
+    regressors = known[["unique_id", "ds"]].assign(event=noise)
+    informed, plain = (forecast(broken, 6, regressors=each) for each in (regressors, None))
+    assert estimate(broken["y"].to_numpy(), noise[:, None], 12, 6).notes == ("regressors_used",)
+    assert set(informed["note"]) == {"regressors_unused"}
+    assert informed["mean"].tolist() == plain["mean"].tolist()

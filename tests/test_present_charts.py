@@ -13,7 +13,6 @@ from salesforecast.present.charts import (
     HATCH,
     KINDS,
     Style,
-    find_kind,
     normalise,
     notable,
     readable,
@@ -22,7 +21,7 @@ from salesforecast.present.charts import (
     time_axis,
 )  # fmt: skip
 from salesforecast.present.drawings import bullet, spark
-from salesforecast.present.figures import tell
+from salesforecast.present.figures import find_kind, tell
 from salesforecast.present.words import Words
 
 ZH = Style(Words("zh"))

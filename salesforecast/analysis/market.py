@@ -56,7 +56,8 @@ def members(wb: Workbench, period: str | Period, by: str) -> pd.DataFrame:
     are NaN.
 
     Notes: `unassigned`, `no_base` (nothing sold last year), `cost_coverage` (cost known for less than 95 %),
-    `no_target` (only where other members have one), `partial`, `target_of_members`.
+    `no_target` and `target_other_basis` (only where targets are set by this scope type; under a scope only those inside
+    it count, see `goals.targets`), `partial`, `target_of_members`.
     """
     period = wb.period(period)
     column = lookup(SCOPES, by, "scope type")
@@ -82,9 +83,12 @@ def members(wb: Workbench, period: str | Period, by: str) -> pd.DataFrame:
         ratio(*pair) for pair in zip(frame["new_customers"], frame["customers"], strict=True)
     ]
     frame["cost_coverage"] = _cost_coverage(wb, period, column, windows["value"]).reindex(frame.index)
-    _add_targets(wb, frame, period, by)
+    aims = _add_targets(wb, frame, period, by)
     names = [None if pd.isna(member) else str(member) for member in frame.index]
-    frame["note"] = [_notes(wb, row, member, period) for member, (_, row) in zip(names, frame.iterrows(), strict=True)]
+    frame["note"] = [
+        _notes(wb, row, member, aim, period)
+        for member, aim, (_, row) in zip(names, aims, frame.iterrows(), strict=True)
+    ]
     frame = frame[_COLUMNS].reset_index(drop=True)
     frame.insert(0, by, pd.Series(names, dtype=object))
     return frame
@@ -121,7 +125,8 @@ def findings(wb: Workbench, period: str | Period) -> list[Finding]:
 
     `region_decline`, `region_growth`, `channel_decline`, `channel_growth`: a member whose year-over-year change
     over the last six complete months differs from zero and from the other members' (t tests on the monthly
-    logarithmic changes, p ≤ 0.1 corrected over members), for at least three months in a row; amount = its change
+    logarithmic changes, p ≤ 0.1 corrected over members), for at least three months in a row; where Spring Festival
+    moves, January and February both count with their change together. Amount = its change
     against last year in that run (at most twelve months), certainty = 1 − p. `concentration`: a customer above
     20 % of twelve months' revenue (amount = what exceeds 20 %; certainty 1).
     """
@@ -159,27 +164,34 @@ def _cost_coverage(wb: Workbench, period: Period, column: str, span: tuple) -> p
     return share
 
 
-def _add_targets(wb: Workbench, frame: pd.DataFrame, period: Period, by: str) -> None:
+def _add_targets(wb: Workbench, frame: pd.DataFrame, period: Period, by: str) -> list[goals.Goal]:
+    """Add target and attainment; return each row's goal, without a note where nobody sets targets by this type."""
     of_members = goals.member_goals(goals.targets(wb), wb.calendar, period, by)
     company = goals.period_target(wb, period)
-    aims = [company if each == "*" else of_members.get(each, goals.Goal()) for each in frame.index]
+    set_by = len(wb.sql("SELECT 1 FROM targets WHERE measure = 'revenue' AND scope_type = $by LIMIT 1", by=by))
+    nowhere = goals.no_goal(wb) if set_by else goals.Goal(note=None)
+    total = company if company.found or set_by else nowhere
+    aims = [total if each == "*" else of_members.get(each, nowhere) for each in frame.index]
     frame["target"] = [each.value if each.found else NAN for each in aims]
     frame["attainment"] = [goals.attained(*pair) for pair in zip(frame["value"], aims, strict=True)]
+    return aims
 
 
-def _notes(wb: Workbench, row: pd.Series, member: str | None, period: Period) -> str:
+def _notes(wb: Workbench, row: pd.Series, member: str | None, aim: goals.Goal, period: Period) -> str:
     return note(
         "unassigned" if member is None else None,
         "partial" if member == "*" and not wb.finished(period) else None,
         "no_base" if not row["last_year"] > 0 else None,
+        aim.note if member else None,
         "cost_coverage" if row["cost_coverage"] < COST_COVERAGE and row["cost_coverage"] > 0 else None,
     )
 
 
 def _movers(wb: Workbench, period: Period, by: str) -> list[Finding]:
-    history = series(wb, "revenue", "month", by=[by], periods=25, until=period)
+    history = series(wb, "revenue", "month", by=[by], periods=26, until=period)
     history = history[history["complete"] & history[by].notna()]
-    wide = history.pivot(index="period_start", columns=by, values="value")
+    sold = history.pivot(index="period_start", columns=by, values="value")
+    wide = _winter_together(sold) if wb.calendar.lunar_new_year else sold
     if len(wide) < 12 + MONTHS_COMPARED or wide.shape[1] < 2:
         return []
     before = wide.shift(12)
@@ -197,8 +209,20 @@ def _movers(wb: Workbench, period: Period, by: str) -> list[Finding]:
         share = ratio(effect, float(before[member].iloc[-run:].sum())) if run else 0.0
         if p_value > 0.1 or run < 3 or abs(effect) < SMALLEST_CONTRIBUTION * total_base:
             continue
-        found.append(_mover(wide, before, by, str(member), run, effect, share, float(p_value), period))
+        found.append(_mover(sold, wide, before, by, str(member), run, effect, share, float(p_value), period))
     return found
+
+
+def _winter_together(sold: pd.DataFrame) -> pd.DataFrame:
+    """Return monthly sales whose January and February both carry their mean; one without the other is left out.
+
+    Spring Festival falls into one or the other, so that either alone compares with last year's by chance.
+    """
+    winter = sold[sold.index.month <= 2]
+    years = winter.groupby(winter.index.year)
+    return pd.concat(
+        [sold[sold.index.month > 2], years.transform("mean")[years.transform("count").min(axis=1) == 2]]
+    ).sort_index()
 
 
 def _tests(log: pd.DataFrame, change: pd.DataFrame, member: object) -> tuple[float, float]:
@@ -225,11 +249,11 @@ def _run(signs: np.ndarray, sign: float) -> int:
 
 
 def _mover(
-    wide: pd.DataFrame, before: pd.DataFrame, by: str, member: str, run: int, effect: float, share: float,
+    sold: pd.DataFrame, wide: pd.DataFrame, before: pd.DataFrame, by: str, member: str, run: int, effect: float, share: float,
     p_value: float, period: Period,
 ) -> Finding:  # fmt: skip
     fell = effect < 0
-    own, own_before = wide[member], before[member]
+    own, own_before = sold.loc[: wide.index[-1], member], sold[member].shift(12).loc[: wide.index[-1]]
     total = wide.sum(axis=1) - before.sum(axis=1)
     since = f"{wide.index[-run]:%Y-%m}"
     rest = float(

@@ -12,6 +12,7 @@ from salesforecast.analysis.sections import SECTIONS, section
 from salesforecast.engine import quote
 from salesforecast.findings import Finding
 from salesforecast.schema import TABLES
+from salesforecast.workbench import BASES
 
 if TYPE_CHECKING:
     from salesforecast.calendar import Period
@@ -23,6 +24,8 @@ NEVER_FILLED = 0.95
 ORPHANS = 0.01
 MISSING = 0.05
 SAME_DAY = 0.2
+# The rule that refuses the second copy of a row.
+REPEATED = "duplicate_key"
 # Columns of `sales` that measures are made of.
 _MEASURED = ("cost_amount", "quantity", "order_id")
 # Columns of `sales` that sections group by: a line without one shows as 未归属.
@@ -132,7 +135,9 @@ def findings(wb: Workbench, period: str | Period) -> list[Finding]:
 
     `data_unassigned`: more than 1 % of twelve months' revenue has no region, channel, person, customer or product
     (amount = minus a hundredth of the revenue concerned: it is not lost, it is only not explained; certainty 1).
-    `data_rejected`: refused rows (amount = minus their number times the average line).
+    `data_rejected`: refused rows of the files that feed the basis, repeated rows apart: their first copy is counted
+    (amount = minus their number times the average line; certainty 0.5). Under a scope, or when nothing of the file is
+    stored that would tell what its rows are, their money is unknown: `data_rejected_rows` with amount 0.
     """
     period = wb.period(period)
     year = wb.calendar.rolling(period)
@@ -145,27 +150,44 @@ def findings(wb: Workbench, period: str | Period) -> list[Finding]:
             Finding(f"data_unassigned_{column}", "quality", "revenue", -0.01 * amount, 1.0, period.id,
                     values=values, action="fill_column")
         )  # fmt: skip
-    refused = rejected(wb)
-    refused = refused[refused["table"] == "transactions"]
-    if len(refused):
-        line = wb.sql("SELECT avg(abs(amount)) AS line FROM sales")["line"].iloc[0]
-        count = int(refused["rows"].sum())
-        values = {
-            "rows": count, "files": refused["file"].nunique(), "file": str(refused["file"].iloc[0]),
-            "column": str(refused["column"].iloc[0]), "value": count * float(line),
-        }  # fmt: skip
-        found.append(
-            Finding("data_rejected", "quality", "revenue", -count * float(line), 0.5, period.id,
-                    values=values, action="fix_rejected")
-        )  # fmt: skip
-    return found
+    return [*found, *_refused(wb, period)]
+
+
+def _refused(wb: Workbench, period: Period) -> list[Finding]:
+    lost = wb.engine.frame(
+        "WITH stored AS (SELECT import_id, bool_or(txn_type IN ($adds, $subtracts)) AS feeds "
+        "FROM store.transactions GROUP BY import_id) "
+        'SELECT file, column_name AS "column", feeds, count(*) AS rows FROM store.rejected LEFT JOIN stored '
+        "USING (import_id) WHERE table_name = 'transactions' AND rule <> $repeated AND coalesce(feeds, true) "
+        'GROUP BY ALL ORDER BY rows DESC, file, "column"',
+        {"adds": BASES[wb.basis][0], "subtracts": BASES[wb.basis][1], "repeated": REPEATED},
+    )
+    if lost.empty:
+        return []
+    count, column = int(lost["rows"].sum()), lost["column"].iloc[0]
+    values: dict[str, float | str | None] = {
+        "rows": count, "files": lost["file"].nunique(), "file": str(lost["file"].iloc[0]),
+        "column": str(column) if pd.notna(column) else "—",
+    }  # fmt: skip
+    kind, amount = "data_rejected_rows", 0.0
+    if not wb.scope and lost["feeds"].notna().all() and wb.has("sales"):
+        kind, amount = "data_rejected", count * float(wb.sql("SELECT avg(abs(amount)) AS line FROM sales").iloc[0, 0])
+        values["value"] = amount
+    return [
+        Finding(kind, "quality", "revenue", -amount, 0.5, period.id, values=values, action="fix_rejected")
+    ]  # fmt: skip
 
 
 def _rejected_rows(wb: Workbench) -> list[tuple]:
     refused, read = rejected(wb), imports(wb).groupby("table")["rows_read"].sum()
+    repeated = refused["rule"] == REPEATED
     return [
-        ("rejected_rows", "error", table, None, int(rows), ratio(rows, read.get(table, 0)), NAN, "not_counted")
-        for table, rows in refused.groupby("table")["rows"].sum().items()
+        (check, severity, table, None, int(rows), ratio(rows, read.get(table, 0)), NAN, effect)
+        for check, severity, effect, part in (
+            ("rejected_rows", "error", "not_counted", refused[~repeated]),
+            ("repeated_rows", "warning", "first_counted", refused[repeated]),
+        )
+        for table, rows in part.groupby("table")["rows"].sum().items()
     ]
 
 
@@ -242,27 +264,34 @@ def _unassigned(wb: Workbench, first: object, last: object) -> list[tuple[str, f
 
 
 def _target_rows(wb: Workbench) -> list[tuple]:
-    """Return scope types whose targets of a fiscal year do not add up to the company's, and finer grains likewise."""
-    frame = goals.targets(wb)
-    company = frame[(frame["scope_type"] == "company") & (frame["scope_id"] == "*")]
-    if company.empty or wb.scope:
+    """Return scope types whose targets do not add up to the company's in some period of the fiscal year.
+
+    Rows of one grain and period are compared with the company's row of the same; the grain that is furthest off is
+    told: rows = its targets in the periods that are off, amount = their difference, share of the company's in these.
+    """
+    frame, year = goals.targets(wb), wb.calendar.period(wb.as_of, "year")
+    frame = frame[frame["period_start"].between(year.start, year.end)]
+    company = (frame["scope_type"] == "company") & (frame["scope_id"] == "*")
+    if wb.scope or not company.any():
         return []
+    frame = frame.assign(part=frame["scope_type"].where(~company, "*"))
+    sums = frame.groupby(["grain", "period_start", "part"])["value"].agg(["sum", "count"]).unstack("part")
     rows = []
-    year = wb.calendar.period(wb.as_of, "year")
-    whole = goals.goal(company, wb.calendar, year)
-    tolerance = wb.settings.targets.tolerance
-    for scope_type in ("region", "team", "channel", "category", "person"):
-        parts = goals.member_goals(frame, wb.calendar, year, scope_type)
-        difference = sum(each.value for each in parts.values()) - whole.value
+    for scope_type in goals.MEMBER_SCOPES:
+        if scope_type not in sums["sum"]:
+            continue
+        whole = sums["sum", "*"]
+        difference = sums["sum", scope_type] - whole
         # Persons' targets may exceed the company's on purpose (over-assignment), but not fall short of it.
-        if (
-            parts
-            and whole.found
-            and (abs(difference) if scope_type != "person" else -difference) > tolerance * whole.value
-        ):
+        short = -difference if scope_type == "person" else difference.abs()
+        off = short > wb.settings.targets.tolerance * whole
+        if off.any():
+            parts = pd.DataFrame({"off": difference, "whole": whole, "rows": sums["count", scope_type]})[off]
+            by_grain = parts.groupby(level="grain").sum()
+            worst = by_grain.loc[(by_grain["off"].abs() / by_grain["whole"]).idxmax()]
             rows.append(
-                ("targets_do_not_add_up", "warning", "targets", scope_type, len(parts),
-                 abs(difference) / whole.value, difference, "both_shown")
+                ("targets_do_not_add_up", "warning", "targets", scope_type, int(worst["rows"]),
+                 ratio(abs(worst["off"]), worst["whole"]), float(worst["off"]), "both_shown")
             )  # fmt: skip
     return rows
 

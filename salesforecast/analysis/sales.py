@@ -101,14 +101,17 @@ def findings(wb: Workbench, period: str | Period) -> list[Finding]:
 
     `period_result` is the verdict: revenue against last year, the period before and target (amount = change against
     last year, else the gap to target; certainty 1). Its variants say what is missing (`_no_target`, `_no_base`,
-    `_alone`) and, as `period_progress…`, that the period is unfinished. `festival_result` compares January and
-    February together. `margin_drop` and `margin_rise`: the margin differs from last year's by at least one point
-    (amount = points times revenue; certainty 0.9, because the mix of products moves it too). From `deviations`:
-    `outlier`, `outlier_base`, `level_shift` and `price_change`, with `_member` where one member explains it.
+    `_alone`) and, as `period_progress…`, that the period is unfinished. Where Spring Festival moves, a February leads
+    with January and February together (`…_festival`, amount = their change) and a January says that it does not
+    compare alone (`…_january`). `margin_drop` and `margin_rise`: the margin differs from last year's by at least one
+    point (amount = points times revenue; certainty = 1 − p that orders as different as these differ so much by chance;
+    few orders make it low). From `deviations`:
+    `outlier`, `outlier_base`, `level_shift` and `price_change`, with `_member` where one member explains it and
+    `_wholly_member` where it explains at least 95 %.
     """
     period = wb.period(period)
     frame = kpis(wb, period)
-    found = [*_result(wb, period, frame), *_margin(period, frame)]
+    found = [*_result(wb, period, frame), *_margin(wb, period, frame)]
     return [*found, *deviations.findings(wb, period)]
 
 
@@ -126,7 +129,7 @@ def _add_per_workday(wb: Workbench, frame: pd.DataFrame, windows: dict[str, Span
 def _result(wb: Workbench, period: Period, frame: pd.DataFrame) -> list[Finding]:
     row = frame.loc["revenue"]
     has_base, has_target = not np.isnan(row["yoy"]), row["target"] > 0
-    partial = not wb.finished(period)
+    stem = "period_result" if wb.finished(period) else "period_progress"
     ending = {(True, True): "", (True, False): "_no_target", (False, True): "_no_base", (False, False): "_alone"}
     end = spans(wb, period)["value"][1]
     values = {
@@ -139,15 +142,17 @@ def _result(wb: Workbench, period: Period, frame: pd.DataFrame) -> list[Finding]
         "period": period.id,
     }
     amount = row["value"] - (row["last_year"] if has_base else row["target"] if has_target else 0.0)
-    kind = ("period_progress" if partial else "period_result") + ending[has_base, has_target]
-    found = [Finding(kind, "kpis", "revenue", float(amount), 1.0, period.id, values=values)]
+    kind = stem + ending[has_base, has_target]
+    january = period.grain == "month" and period.start.month == 1 and sensitive_to_festival(wb, period)
     if not np.isnan(row["festival_yoy"]):
-        change = float(row["festival"] - row["festival_last_year"])
-        found.append(Finding("festival_result", "kpis", "revenue", change, 1.0, period.id, values=values))
-    return found
+        amount = row["festival"] - row["festival_last_year"]
+        kind = f"{stem}_festival{ending[True, has_target]}"
+    elif has_base and january:
+        kind = f"{stem}_january{ending[True, has_target]}"
+    return [Finding(kind, "kpis", "revenue", float(amount), 1.0, period.id, values=values)]
 
 
-def _margin(period: Period, frame: pd.DataFrame) -> list[Finding]:
+def _margin(wb: Workbench, period: Period, frame: pd.DataFrame) -> list[Finding]:
     if "gm_pct" not in frame.index:
         return []
     row, revenue = frame.loc["gm_pct"], float(frame.loc["revenue", "value"])
@@ -162,7 +167,38 @@ def _margin(period: Period, frame: pd.DataFrame) -> list[Finding]:
         "effect_size": abs(change * revenue),
     }
     kind, action = ("margin_drop", "check_discount") if change < 0 else ("margin_rise", None)
-    return [Finding(kind, "kpis", "gm_pct", change * revenue, 0.9, period.id, values=values, action=action)]
+    certainty = _margin_certainty(wb, period, change)
+    return [Finding(kind, "kpis", "gm_pct", change * revenue, certainty, period.id, values=values, action=action)]
+
+
+def _margin_certainty(wb: Workbench, period: Period, change: float) -> float:
+    """Return 1 − p of a change of margin, from the spread of margins over the orders of both periods.
+
+    The margin is a ratio of sums over orders: its standard error is the linearised one of a ratio, and the degrees of
+    freedom are those of the period with fewer orders. 0 when one of them has fewer than two.
+    """
+    from scipy.stats import t as student
+
+    windows = spans(wb, period)
+    counts, variance = [], 0.0
+    for key in ("value", "last_year"):
+        first, last = windows[key]
+        orders = wb.sql(
+            "WITH lines AS (SELECT coalesce(order_id, '#' || row_number() OVER ()) AS id, amount, cost_amount FROM sales "
+            "WHERE date BETWEEN $first AND $last AND cost_amount IS NOT NULL) "
+            "SELECT sum(amount) AS revenue, sum(amount - cost_amount) AS margin FROM lines GROUP BY id ORDER BY ALL",
+            first=first,
+            last=last,
+        ).astype("float64")
+        counts.append(len(orders))
+        if len(orders) < 2:
+            return 0.0
+        revenue, margin = orders["revenue"], orders["margin"]
+        rest = margin - revenue * margin.sum() / revenue.sum()
+        variance += float((rest**2).sum()) * len(orders) / (len(orders) - 1) / float(revenue.sum()) ** 2
+    if variance <= 0:
+        return 1.0
+    return float(1 - 2 * student.sf(abs(change) / np.sqrt(variance), min(counts) - 1))
 
 
 def _plain(value: float) -> float | None:

@@ -40,6 +40,10 @@ def forecast(
     every interval; neither falls below 0 where the history never did. Deterministic; the order of rows and series
     changes nothing.
 
+    Regressors are used for a series where their effect is significant (`regression.estimate`) and the forecasts made
+    with them at earlier points were no worse than those without; elsewhere the forecast is the one without them. The
+    note says which: `regressors_used` or `regressors_unused`.
+
     Intervals come from the errors of forecasts made at earlier points of the same panel: `intervals.calibrate`.
 
     Raises `BadPanel` for a broken panel, `BadValue` or `UnknownName` for a bad argument.
@@ -155,7 +159,7 @@ def _informed(
     origins: Sequence[int],
     plain: list[dict[str, np.ndarray]],
 ) -> tuple[list[dict[str, np.ndarray]] | None, tuple[str, ...]]:
-    """Return forecasts that use the regressors, or None where these did not lower the errors of the past."""
+    """Return forecasts that use the regressors, or None where these fail their test or did not lower past errors."""
     y = series.y
     main = names[0] if names and len(names) == 1 else COMBINATION
     _, notes = ensemble.member_forecasts(y, season, horizon, names, series.regressors)

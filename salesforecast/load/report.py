@@ -118,7 +118,8 @@ def _called(row: Any) -> str:
 def _mapped(row: dict[str, Any]) -> str:
     """Return what was made of one file, folded away under its name."""
     lines = "".join(f"<li>{escape(each)}</li>" for each in str(row.get("note") or "").split("; ") if each)
-    return f"<details><summary>{escape(str(row['file']))} → {escape(str(row['table']))}</summary><ul>{lines}</ul></details>"
+    name = escape(f"{row['file']} → {row['table']}")
+    return f"<details><summary>{name}</summary><ul>{lines}</ul></details>"
 
 
 def _table(frame: pd.DataFrame) -> str:

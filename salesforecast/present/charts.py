@@ -18,7 +18,7 @@ from typing import Any
 
 import pandas as pd
 
-from salesforecast.errors import BadValue, lookup
+from salesforecast.errors import BadValue
 from salesforecast.present.labels import label
 from salesforecast.present.style import Style
 from salesforecast.present.words import digits, missing
@@ -92,18 +92,6 @@ def kind(
         return draw
 
     return register
-
-
-def find_kind(name: str) -> Kind:
-    """Return a registered kind of chart; `UnknownName` with the nearest one.
-
-    >>> find_kind("column")
-    Traceback (most recent call last):
-    salesforecast.errors.UnknownName: No kind of chart named 'column'. Did you mean 'columns'?...
-    """
-    from salesforecast.present import column_charts, line_charts, structure_charts  # noqa: F401  (they register their kinds)
-
-    return lookup(KINDS, name, "kind of chart")
 
 
 ALIASES = {

@@ -7,9 +7,9 @@ from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from salesforecast.errors import BadValue
-from salesforecast.present import svg
-from salesforecast.present.charts import Kind, Style, find_kind, iso, normalise, readable
+from salesforecast.errors import BadValue, lookup
+from salesforecast.present import column_charts, line_charts, structure_charts, svg  # noqa: F401  (register kinds)
+from salesforecast.present.charts import KINDS, Kind, Style, iso, normalise, readable
 from salesforecast.present.drawings import swatch
 from salesforecast.present.labels import label
 from salesforecast.present.structure_charts import member_column
@@ -82,6 +82,16 @@ def specification(chart: Kind, frame: pd.DataFrame, style: Style) -> dict[str, A
 
     with debug_mode(False):
         return chart.draw(frame, style).to_dict(validate=False)
+
+
+def find_kind(name: str) -> Kind:
+    """Return a registered kind of chart; `UnknownName` with the nearest one.
+
+    >>> find_kind("column")
+    Traceback (most recent call last):
+    salesforecast.errors.UnknownName: No kind of chart named 'column'. Did you mean 'columns'?...
+    """
+    return lookup(KINDS, name, "kind of chart")
 
 
 def tell(chart: Kind, frame: pd.DataFrame, style: Style, what: str) -> list[str]:
