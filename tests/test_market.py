@@ -102,6 +102,7 @@ def test_members_have_their_targets(make_store):
         frame = sf.market.regions(wb, "2026-10").set_index("region")
     assert frame.loc["华东", "attainment"] == 0.9
     assert np.isnan(frame.loc["华南", "target"])
+    assert ["no_target" in frame.loc[each, "note"] for each in ("华东", "华南")] == [False, True]
 
 
 def test_concentration_is_the_sum_of_squared_shares(make_store):
@@ -136,6 +137,22 @@ def test_a_region_that_falls_month_after_month_is_found_with_its_beginning(make_
     assert decline.amount < 0
     assert decline.certainty > 0.95
     assert {each.kind for each in found} <= {"region_decline", "region_growth"}
+
+
+def test_a_moving_spring_festival_does_not_break_a_run(make_store):
+    # 2026's festival lies in February, 2025's in January: each month alone turns the sign of a falling region.
+    days = pd.date_range("2024-01-01", "2026-03-01", freq="MS")
+    rng = np.random.default_rng(4)
+    festive = np.where(days.month > 2, 1.0, np.where((days.month == 1) == (days.year == 2025), 0.5, 1.1))
+    regions = {"东": 1.0, "南": 1.0, "西": np.where(days >= pd.Timestamp("2025-09-01"), 0.75, 1.0)}
+    values = {name: 100 * festive * level * np.exp(rng.normal(0, 0.02, len(days))) for name, level in regions.items()}
+    dated = (days + pd.Timedelta(days=5)).date
+    sales = pd.concat(lines(*((day, round(sold, 2), name) for day, sold in zip(dated, values[name], strict=True)))
+                      for name in regions)  # fmt: skip
+    with sf.open(make_store(transactions=sales), as_of="2026-03-31") as wb:
+        (decline,) = [each for each in sf.market.findings(wb, "2026-03") if each.kind == "region_decline"]
+    assert (decline.since, decline.values["months"]) == ("2025-09", 7)
+    assert decline.values["change_pct"] == pytest.approx(-0.25, abs=0.03)
 
 
 def test_chance_alone_moves_no_region(make_store):

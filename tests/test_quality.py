@@ -8,6 +8,7 @@ import pytest
 
 import salesforecast as sf
 from salesforecast import engine
+from salesforecast.settings import parse_settings
 
 
 def lines(count=4, **columns):
@@ -66,6 +67,7 @@ def test_refused_rows_are_counted_by_file_and_rule_and_reported(make_store):
     fill(store, "imports", [{"import_id": 1, "file": "订单.csv", "table_name": "transactions", "rows_read": 6}])
     bad = {"import_id": 1, "file": "订单.csv", "table_name": "transactions", "column_name": "amount", "rule": "number"}
     fill(store, "rejected", [{**bad, "value": "abc"}, {**bad, "value": "xyz"}])
+    feed(store, 1)
     with sf.open(store, as_of="2026-10-31") as wb:
         frame = sf.quality.rejected(wb)
         check = sf.quality.checks(wb).iloc[0]
@@ -77,6 +79,51 @@ def test_refused_rows_are_counted_by_file_and_rule_and_reported(make_store):
     assert check["share"] == pytest.approx(2 / 6)
     # Two lines at the average of 100.
     assert (finding.kind, finding.amount) == ("data_rejected", -200)
+
+
+def feed(store, import_id):
+    """Say of all stored lines from which import they came."""
+    with engine.connect(store, write=True) as writable:
+        writable.execute(f"UPDATE store.transactions SET import_id = {import_id}")
+
+
+REFUSED = {"file": "订单.csv", "table_name": "transactions", "column_name": "amount", "rule": "number"}
+
+
+def test_a_repeated_row_costs_nothing_for_its_first_copy_is_counted(make_store):
+    store = make_store(transactions=lines())
+    fill(store, "rejected", [{**REFUSED, "import_id": 1}, {**REFUSED, "import_id": 1, "rule": "duplicate_key"}])
+    feed(store, 1)
+    with sf.open(store, as_of="2026-10-31") as wb:
+        checks = sf.quality.checks(wb).set_index("check")
+        (finding,) = sf.quality.findings(wb, "2026-10")
+    assert checks.loc["rejected_rows", ["rows", "effect"]].tolist() == [1, "not_counted"]
+    assert checks.loc["repeated_rows", ["rows", "effect"]].tolist() == [1, "first_counted"]
+    assert (finding.amount, finding.values["rows"]) == (-100, 1)
+
+
+def test_refused_rows_have_no_amount_where_it_cannot_be_told(make_store):
+    store = make_store(transactions=lines(region="华东"))
+    fill(store, "rejected", [{**REFUSED, "import_id": 1}])
+    with sf.open(store, as_of="2026-10-31") as wb:  # nothing stored says what the file's rows are
+        (unknown,) = sf.quality.findings(wb, "2026-10")
+    feed(store, 1)
+    with sf.open(store, as_of="2026-10-31", scope={"region": "华东"}) as wb:
+        (scoped,) = sf.quality.findings(wb, "2026-10")
+    for each in (unknown, scoped):
+        assert (each.kind, each.amount, each.values["rows"]) == ("data_rejected_rows", 0, 1)
+
+
+def test_refused_rows_of_files_that_do_not_feed_the_basis_are_no_finding(make_store):
+    sales = lines(2, txn_type=["order", "payment"])
+    store = make_store(transactions=sales)
+    with engine.connect(store, write=True) as writable:
+        writable.execute("UPDATE store.transactions SET import_id = CASE txn_type WHEN 'order' THEN 1 ELSE 2 END")
+    fill(store, "rejected", [{**REFUSED, "import_id": 2, "file": "回款.csv"}])
+    with sf.open(store, as_of="2026-10-31") as wb:
+        assert sf.quality.findings(wb, "2026-10") == []
+    with sf.open(store, as_of="2026-10-31", basis="payment") as wb:
+        assert [each.amount for each in sf.quality.findings(wb, "2026-10")] == [-100]
 
 
 def test_clean_data_has_no_checks_and_no_findings(make_store):
@@ -127,6 +174,36 @@ def test_targets_that_do_not_add_up_are_shown(make_store):
     assert row["share"] == pytest.approx(0.1)
 
 
+def monthly_targets(*rows):
+    frame = pd.DataFrame(rows, columns=["scope_type", "scope_id", "month", "value"])
+    starts = [date(2026, month, 1) for month in frame.pop("month")]
+    return frame.assign(measure="revenue", grain="month", period_start=starts, value=frame["value"].astype(float))
+
+
+# One seller leaves in June, another takes over in July: neither has twelve months, every month adds up.
+RELAY = monthly_targets(
+    *(("company", "*", month, 100) for month in range(1, 13)),
+    *(("person", "P1" if month < 7 else "P2", month, 60) for month in range(1, 13)),
+    *(("person", "P3", month, 40) for month in range(1, 13)),
+)
+
+
+def test_targets_of_sellers_who_come_and_go_add_up_month_by_month(make_store):
+    with sf.open(make_store(transactions=lines(), targets=RELAY)) as wb:
+        assert "targets_do_not_add_up" not in sf.quality.checks(wb)["check"].tolist()
+
+
+def test_the_months_that_do_not_add_up_are_told_beyond_the_tolerance(make_store):
+    wrong = RELAY.copy()
+    wrong.loc[12, "value"] = 50.0  # P1 in January: 10 of 100 are missing
+    store = make_store(transactions=lines(), targets=wrong)
+    with sf.open(store) as wb:
+        row = sf.quality.checks(wb).set_index("check").loc["targets_do_not_add_up"]
+    assert row[["column", "rows", "share", "amount"]].tolist() == ["person", 2, 0.1, -10]
+    with sf.open(store, settings=parse_settings({"targets": {"tolerance": 0.1}})) as wb:
+        assert "targets_do_not_add_up" not in sf.quality.checks(wb)["check"].tolist()
+
+
 def test_open_deals_past_their_date_are_listed(make_store):
     deals = pd.DataFrame(
         {"deal_id": ["D1", "D2", "D3"], "stage": "谈判", "status": ["open", "open", "won"],
@@ -141,9 +218,9 @@ def test_open_deals_past_their_date_are_listed(make_store):
 def test_sections_say_what_they_lack(make_store):
     with sf.open(make_store(transactions=lines(region="华东"))) as wb:
         frame = sf.quality.sections(wb).set_index("section")
-    assert (bool(frame.loc["regions", "available"]), frame.loc["regions", "missing"]) == (True, "")
-    assert (bool(frame.loc["channels", "available"]), frame.loc["channels", "missing"]) == (False, "sales.channel")
-    assert frame.loc["attainment", "missing"] == "targets"
+    assert (bool(frame.loc["regions", "available"]), frame.loc["regions", "lacks"]) == (True, "")
+    assert (bool(frame.loc["channels", "available"]), frame.loc["channels", "lacks"]) == (False, "sales.channel")
+    assert frame.loc["attainment", "lacks"] == "targets"
     assert {"kpis", "trend", "forecast", "quality"} <= set(frame.index)
 
 

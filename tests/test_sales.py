@@ -300,8 +300,10 @@ def test_a_lasting_shift_is_dated_and_measured(make_store):
     assert len(found) == 1
     row = found.iloc[0]
     assert row["period_start"] == pd.Timestamp("2025-11-01")
-    assert row["lo"] < -0.25 < row["hi"]
-    assert row["after"] < row["before"]
+    assert row["change_lo"] < -0.25 < row["change_hi"]
+    # The three say the same: both sides of the step on the fitted line.
+    assert row["after"] == pytest.approx(row["before"] * (1 + row["change_pct"]))
+    assert row["change"] == pytest.approx(row["after"] - row["before"])
 
 
 def test_the_shift_of_one_member_is_found_among_several(make_store):
@@ -357,3 +359,59 @@ def test_correcting_for_many_tests_follows_the_published_example():
          0.7590, 1.0]
     )  # fmt: skip
     assert int((benjamini_hochberg(p_values) <= 0.05).sum()) == 4
+
+
+def verdict(make_store, month, *more):
+    """The verdict of a winter month; Spring Festival: 29 January 2025, 17 February 2026."""
+    store = make_store(
+        transactions=lines(
+            ("2024-01-02", 1), ("2025-01-10", 60), ("2025-02-20", 100), ("2026-01-10", 120), ("2026-02-05", 50), *more
+        )
+    )  # fmt: skip
+    with sf.open(store, as_of="2026-02-28") as wb:
+        return sf.sales.findings(wb, month)[0]
+
+
+def test_the_verdict_of_february_leads_with_both_months(make_store):
+    found = verdict(make_store, "2026-02")
+    assert found.kind == "period_result_festival_no_target"
+    assert found.sums_up
+    assert (found.amount, found.values["festival"]) == (170 - 160, 170)
+
+
+def test_the_verdict_of_january_waits_for_february(make_store):
+    assert verdict(make_store, "2026-01").kind == "period_result_january_no_target"
+
+
+def margin_of(make_store, tmp_path, orders):
+    """So many orders of 100 a period, whose cost scatters by 10 around 60 last year and around 70 this year."""
+    scatter = [10 * (-1) ** number for number in range(orders)]
+    store = make_store(
+        path=tmp_path / f"{orders}.duckdb",
+        transactions=lines(
+            ("2024-01-02", 100), *[("2025-10-15", 100)] * orders, *[("2026-10-15", 100)] * orders,
+            cost_amount=[60.0, *(60.0 + each for each in scatter), *(70.0 + each for each in scatter)],
+        ),
+    )  # fmt: skip
+    with sf.open(store, as_of="2026-10-31") as wb:
+        (found,) = [each for each in sf.sales.findings(wb, "2026-10") if each.kind == "margin_drop"]
+    assert found.values["change"] == pytest.approx(-0.1)
+    return found.certainty
+
+
+def test_few_orders_make_a_change_of_margin_uncertain(make_store, tmp_path):
+    # Standard error of the change with 4 orders: 0.1 · sqrt(2 / 3) = 0.082, so t = 1.22 with 3 degrees of freedom.
+    assert margin_of(make_store, tmp_path, 1) == 0
+    assert margin_of(make_store, tmp_path, 4) == pytest.approx(0.692, abs=0.001)
+    assert margin_of(make_store, tmp_path, 40) > 0.99
+
+
+@pytest.mark.parametrize(("share", "kind"), [(0.99, "outlier_wholly_member"), (0.7, "outlier_member")])
+def test_a_member_that_explains_nearly_all_is_said_to_explain_almost_all(make_store, share, kind):
+    north, south = noisy(46, noise=0.005) / 2, noisy(46, noise=0.005, seed=6) / 2
+    north[40] += 500 * share
+    south[40] += 500 * (1 - share)
+    store = make_store(transactions=pd.concat([monthly(north, region="北"), monthly(south, region="南")]))
+    with sf.open(store, as_of="2026-10-31") as wb:
+        (found,) = [each for each in sf.sales.findings(wb, "2026-10") if each.kind.startswith("outlier")]
+    assert (found.kind, dict(found.slice)) == (kind, {"region": "北"})

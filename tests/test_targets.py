@@ -163,6 +163,98 @@ def test_a_scoped_workbench_uses_the_target_of_its_scope(make_store):
     assert (row["scope_type"], row["scope_id"], row["attainment"]) == ("region", "华东", 0.75)
 
 
+NESTED = [
+    target(200), target(80, scope=("region", "华东"), parent_scope="company:*"),
+    target(50, scope=("region", "华南"), parent_scope="company:*"),
+    target(70, scope=("channel", "直销"), parent_scope="company:*"),
+    target(60, scope=("team", "华东一部"), parent_scope="region/华东"),
+    target(55, scope=("team", "华南一部"), parent_scope="region:华南"),
+    target(40, scope=("person", "P1"), parent_scope="team:华东一部"),
+    target(35, scope=("person", "P2"), parent_scope="team:华南一部"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("by", "expected"),
+    [
+        ("region", {"华东": 80, "*": 80}),  # not 华南 with 0 %
+        ("channel", {"直销": None, "*": 80}),  # its 70 are those of the whole company
+        ("team", {"华东一部": 60, "*": 80}),
+        ("person", {"P1": 40, "*": 80}),  # inside by its team
+    ],
+)
+def test_under_a_scope_only_targets_inside_it_count(make_store, by, expected):
+    sales = lines(
+        ("2026-11-02", 30), ("2026-11-03", 20), region=["华东", "华南"], channel="直销", person_id=["P1", "P2"]
+    )
+    people = pd.DataFrame({"person_id": ["P1", "P2"], "team": ["华东一部", "华南一部"]})
+    store = make_store(transactions=sales, targets=pd.DataFrame(NESTED), people=people)
+    with sf.open(store, as_of="2026-11-30", scope={"region": "华东"}) as wb:
+        frame = sf.targets.attainment(wb, "2026-11", by=by)
+        table = sf.market.members(wb, "2026-11", by)
+        assert sf.targets.scope_types(wb, "2026-11") == ["region", "team", "person"]
+    assert frame["scope_id"].tolist() == table[by].tolist() == list(expected)
+    for each in (frame, table):
+        assert each["target"].astype(object).where(each["target"].notna(), None).tolist() == list(expected.values())
+    assert [("no_target" in note) for note in frame["note"]] == [value is None for value in expected.values()]
+    assert [("no_target" in note) for note in table["note"]] == [value is None for value in expected.values()]
+
+
+def payments(amount):
+    """The orders of `HALF_WAY` and one payment."""
+    paid = pd.DataFrame({"date": [date(2026, 11, 9)], "amount": [float(amount)], "txn_type": "payment"})
+    return pd.concat([HALF_WAY.assign(txn_type="order"), paid], ignore_index=True)
+
+
+def test_receipts_are_not_judged_by_targets_of_orders(make_store):
+    rows = [target(100), target(60, scope=("region", "华东"))]
+    with open_store(make_store, payments(20), rows, basis="payment") as wb:
+        frame = sf.targets.attainment(wb, "2026-11", by="region")
+        kpi = sf.sales.kpis(wb, "2026-11").loc["revenue"]
+    assert frame["actual"].tolist() == [20, 20]
+    assert frame["target"].isna().all()
+    assert frame["note"].str.contains("target_other_basis").all()
+    assert np.isnan(kpi["attainment"]) and "target_other_basis" in kpi["note"]
+    with open_store(make_store, payments(20), rows) as wb:
+        assert sf.targets.attainment(wb, "2026-11").loc[0, "attainment"] == 0.45
+
+
+def test_targets_of_receipts_serve_on_payments(make_store):
+    with open_store(make_store, payments(20), [target(100), target(40, measure="receipts")], basis="payment") as wb:
+        assert sf.targets.attainment(wb, "2026-11").loc[0, "attainment"] == 0.5
+
+
+def test_settings_say_on_what_basis_targets_were_set(make_store):
+    settings = parse_settings({"targets": {"basis": "payment"}})
+    with open_store(make_store, payments(20), [target(100)], basis="payment", settings=settings) as wb:
+        assert sf.targets.attainment(wb, "2026-11").loc[0, "attainment"] == 0.2
+    with open_store(make_store, payments(20), [target(100)], settings=settings) as wb:
+        assert "target_other_basis" in sf.targets.attainment(wb, "2026-11").loc[0, "note"]
+
+
+def test_a_store_that_has_only_invoices_has_its_targets_on_invoices(make_store):
+    with open_store(make_store, HALF_WAY.assign(txn_type="invoice"), [target(100)]) as wb:
+        assert wb.basis == "invoice"
+        assert sf.targets.attainment(wb, "2026-11").loc[0, "attainment"] == 0.45
+
+
+@pytest.mark.parametrize("as_of", ["2026-10-31", "2026-10-30", "2026-11-06", "2026-11-13"])
+def test_last_year_of_the_curve_is_the_base_of_the_headline_figures(make_store, as_of):
+    # One sale of 1 a day in 2025, so that the value tells the day.
+    sales = lines(("2024-01-02", 1), *((str(day.date()), 1) for day in pd.date_range("2025-01-01", "2026-11-13")))
+    month = as_of[:7]
+    with open_store(make_store, sales, [target(100)], as_of=as_of) as wb:
+        kpi = sf.sales.kpis(wb, month).loc["revenue"]
+        year = sf.targets.pacing(wb, "2026").set_index("date")["last_year"]
+        own = sf.targets.pacing(wb, month).set_index("date")["last_year"]
+    assert year[as_of] == kpi["ytd_last_year"]
+    assert own[as_of] == kpi["last_year"]
+    assert year.is_monotonic_increasing
+    assert (year["2026-03-31"], year["2026-12-31"]) == (90, 365)
+    # By 6 November 2026 and by 7 November 2025 five workdays of the month had passed.
+    assert year["2026-11-06"] == 304 + 7
+
+
 def back_loaded(years):
     """Novembers that take a fifth on the fifth workday and the rest on the last one."""
     days = {2023: ("2023-11-07", "2023-11-30"), 2024: ("2024-11-07", "2024-11-29"), 2025: ("2025-11-07", "2025-11-28")}
@@ -196,7 +288,6 @@ def test_progress_runs_from_nothing_to_all(make_store):
     assert len(frame) == 30
     assert frame["seasonal"].is_monotonic_increasing
     assert (frame["seasonal"].iloc[0], frame["seasonal"].iloc[-1], frame["even"].iloc[-1]) == (0, 1, 1)
-    assert frame["last_year"].iloc[-1] == 100
 
 
 def test_pacing_stops_at_the_as_of_date_and_the_target_curve_does_not(make_store):
@@ -238,16 +329,18 @@ def test_the_outlook_puts_the_forecast_where_the_actual_ends(make_store):
         frame = sf.targets.outlook(wb, "2026-11", forecast_of("2026-11-01", "2026-12-01", "2027-01-01"))
     assert frame["kind"].tolist() == ["actual"] * 10 + ["partial", "forecast"]
     assert frame["actual"].tolist()[9:11] == [50, 6]
-    assert frame["forecast"].tolist()[-2:] == [40, 40]
+    # Eleven of 21 workdays are to come: 6 sold and eleven 21sts of the month's 40.
+    assert frame["forecast"].tolist()[-2:] == pytest.approx([6 + 40 * 11 / 21, 40])
     assert frame["forecast"].iloc[:10].isna().all()
 
 
 def test_the_year_lands_at_complete_months_plus_forecast_with_its_chance(make_store):
-    with open_store(make_store, YEAR, [target(135, "2026-01-01", "year")]) as wb:
+    landing = 55 + 6 + 40 * 11 / 21 + 40
+    with open_store(make_store, YEAR, [target(landing, "2026-01-01", "year")]) as wb:
         frame = sf.targets.outlook(wb, "2026-11", forecast_of("2026-11-01", "2026-12-01"))
     facts = frame.attrs
-    assert (facts["actual"], facts["landing"], facts["target"]) == (55, 135, 135)
-    assert 135 - 20 < facts["lo_80"] < 135 - 10 < 135 < facts["hi_80"] < 135 + 20
+    assert (facts["actual"], facts["landing"], facts["target"]) == (55, pytest.approx(landing), landing)
+    assert landing - 20 < facts["lo_80"] < landing - 10 < landing < facts["hi_80"] < landing + 20
     assert facts["p_reach"] == pytest.approx(0.5)
 
 
@@ -255,7 +348,9 @@ def test_a_landing_below_target_is_a_finding(make_store):
     with open_store(make_store, YEAR, [target(150, "2026-01-01", "year")]) as wb:
         frame = sf.targets.outlook(wb, "2026-11", forecast_of("2026-11-01", "2026-12-01"))
     (finding,) = sf.targets.outlook_findings(frame, "2026-11")
-    assert (finding.kind, finding.amount, finding.values["gap_size"]) == ("year_landing_short", -15, 15)
+    gap = 150 - (55 + 6 + 40 * 11 / 21 + 40)
+    assert finding.kind == "year_landing_short"
+    assert (finding.amount, finding.values["gap_size"]) == (pytest.approx(-gap), pytest.approx(gap))
     assert finding.certainty == pytest.approx(1 - finding.values["p_reach"])
 
 

@@ -59,10 +59,11 @@ def targets(wb: Workbench, measure: str = "revenue", version: str | None = None)
     the targets were set on another basis than the workbench's (`other_basis`), except that on payments those of
     `receipts` serve for revenue. Raises `UnknownName` for a version that the store does not have.
     """
-    if other_basis(wb, measure):
-        stored = _stored(wb, "receipts", version) if wb.basis == "payment" and measure == "revenue" else None
-        return _stored(wb, measure, version).iloc[:0] if stored is None else stored
-    return _stored(wb, measure, version)
+    if not other_basis(wb, measure):
+        return _stored(wb, measure, version)
+    if wb.basis == "payment" and measure == "revenue":
+        return _stored(wb, "receipts", version)
+    return _stored(wb, measure, version).iloc[:0]
 
 
 def other_basis(wb: Workbench, measure: str = "revenue") -> bool:
@@ -73,7 +74,9 @@ def other_basis(wb: Workbench, measure: str = "revenue") -> bool:
     """
     if measure not in MEASURES or MEASURES[measure].source != "sales":
         return False
-    own = wb.settings.targets.basis or (wb.settings.basis if "basis" in wb.settings.model_fields_set else None)
+    own: str | None = wb.settings.targets.basis or (
+        wb.settings.basis if "basis" in wb.settings.model_fields_set else None
+    )
     if own is None:
         kinds = {row[0] for row in wb.engine.rows("SELECT DISTINCT txn_type FROM store.transactions")}
         own = next((name for name, (adds, _) in BASES.items() if adds in kinds), wb.basis)

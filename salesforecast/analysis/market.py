@@ -249,8 +249,8 @@ def _run(signs: np.ndarray, sign: float) -> int:
 
 
 def _mover(
-    sold: pd.DataFrame, wide: pd.DataFrame, before: pd.DataFrame, by: str, member: str, run: int, effect: float, share: float,
-    p_value: float, period: Period,
+    sold: pd.DataFrame, wide: pd.DataFrame, before: pd.DataFrame, by: str, member: str, run: int, effect: float,
+    share: float, p_value: float, period: Period,
 ) -> Finding:  # fmt: skip
     fell = effect < 0
     own, own_before = sold.loc[: wide.index[-1], member], sold[member].shift(12).loc[: wide.index[-1]]

@@ -174,7 +174,7 @@ def _refused(wb: Workbench, period: Period) -> list[Finding]:
         kind, amount = "data_rejected", count * float(wb.sql("SELECT avg(abs(amount)) AS line FROM sales").iloc[0, 0])
         values["value"] = amount
     return [
-        Finding(kind, "quality", "revenue", -amount, 0.5, period.id, values=values, action="fix_rejected")
+        Finding(kind, "quality", "revenue", 0.0 - amount, 0.5, period.id, values=values, action="fix_rejected")
     ]  # fmt: skip
 
 

@@ -184,8 +184,8 @@ def _margin_certainty(wb: Workbench, period: Period, change: float) -> float:
     for key in ("value", "last_year"):
         first, last = windows[key]
         orders = wb.sql(
-            "WITH lines AS (SELECT coalesce(order_id, '#' || row_number() OVER ()) AS id, amount, cost_amount FROM sales "
-            "WHERE date BETWEEN $first AND $last AND cost_amount IS NOT NULL) "
+            "WITH lines AS (SELECT coalesce(order_id, '#' || row_number() OVER ()) AS id, amount, cost_amount "
+            "FROM sales WHERE date BETWEEN $first AND $last AND cost_amount IS NOT NULL) "
             "SELECT sum(amount) AS revenue, sum(amount - cost_amount) AS margin FROM lines GROUP BY id ORDER BY ALL",
             first=first,
             last=last,

@@ -69,7 +69,8 @@ def outlook(
     Forecast columns are NaN where the horizon does not reach, and everywhere when no month is complete.
 
     The month in progress comes to what is sold so far plus the part of its forecast that the rest of the month usually
-    brings (1 − `progress.progress`, seasonal or by workdays as the settings define), with as much of its interval.
+    brings (1 − `progress.progress`, seasonal or by workdays as the settings define). Its interval shrinks with the
+    square root of that part and does not reach below what is sold.
 
     `attrs` holds the landing of the year when the forecast reaches its end: landing, lo_80, hi_80, target, p_reach,
     actual (of complete months), period (id of the year). `p_reach` is NaN without a target, and when the backtest does
@@ -147,16 +148,22 @@ def _borne_out(backtest: pd.DataFrame) -> bool:
 
 
 def _remainder(wb: Workbench, ahead: pd.DataFrame, running: pd.DatetimeIndex) -> pd.DataFrame:
-    """Return forecasts by month with what is left of the month in progress: a share of its mean and interval."""
+    """Return forecasts by month with what is left of the month in progress.
+
+    A share of its mean, and the root of that share of its interval: what the remaining days bring varies independently
+    of the days before, and when a month's sales come is uncertain too.
+    """
     rest = ahead.copy()
-    amounts = [name for name in rest.columns if name == "mean" or str(name).startswith(("lo_", "hi_"))]
+    bounds = [name for name in rest.columns if str(name).startswith(("lo_", "hi_"))]
     for start in rest.index.intersection(running):
         month = wb.calendar.period(start, "month")
         curve = progress(wb, month).iloc[(wb.as_of - month.start).days]
-        passed = curve["even" if wb.settings.definitions.time_progress == "workdays" else "seasonal"]
-        # What is sold is sold: the rest of the month takes nothing back unless it is expected to.
-        least = min(0.0, float(rest.loc[start, "mean"]))
-        rest.loc[start, amounts] = rest.loc[start, amounts].astype(float).clip(lower=least) * (1 - passed)
+        left = 1 - curve["even" if wb.settings.definitions.time_progress == "workdays" else "seasonal"]
+        whole = float(rest.loc[start, "mean"])
+        widths = rest.loc[start, bounds].astype(float) - whole
+        # What is sold is sold: only a month expected to be negative takes something back.
+        rest.loc[start, bounds] = (whole * left + widths * left**0.5).clip(lower=min(0.0, whole * left))
+        rest.loc[start, "mean"] = whole * left
     return rest
 
 

@@ -117,13 +117,16 @@ class _History:
 def _history(series: Series, season: int, horizon: int, names: tuple[str, ...] | None) -> _History:
     y = series.y
     origins = _origins(y, season, horizon)
-    main = names[0] if names and len(names) == 1 else COMBINATION
     made, notes = _forecasts(y, season, horizon, names, None, origins)
     if series.regressors is not None:
         informed, said = _informed(series, season, horizon, names, origins, made)
         made, notes = informed or made, (*notes, *said)
     errors = {name: _absolute_errors(y, season, origins, made[:-1], name) for name in made[-1]}
-    return _History(made[-1], errors, main, (*_notes(y, season, origins), *notes))
+    return _History(made[-1], errors, _main_model(names), (*_notes(y, season, origins), *notes))
+
+
+def _main_model(names: tuple[str, ...] | None) -> str:
+    return names[0] if names and len(names) == 1 else COMBINATION
 
 
 def _forecasts(
@@ -135,7 +138,7 @@ def _forecasts(
     origins: Sequence[int],
 ) -> tuple[list[dict[str, np.ndarray]], tuple[str, ...]]:
     """Return forecasts by model from every origin and, last, from the end, with the notes of the last ones."""
-    main = names[0] if names and len(names) == 1 else COMBINATION
+    main = _main_model(names)
     made: list[dict[str, np.ndarray]] = []
     notes: tuple[str, ...] = ()
     for origin in (*origins, len(y)):
@@ -160,8 +163,7 @@ def _informed(
     plain: list[dict[str, np.ndarray]],
 ) -> tuple[list[dict[str, np.ndarray]] | None, tuple[str, ...]]:
     """Return forecasts that use the regressors, or None where these fail their test or did not lower past errors."""
-    y = series.y
-    main = names[0] if names and len(names) == 1 else COMBINATION
+    y, main = series.y, _main_model(names)
     _, notes = ensemble.member_forecasts(y, season, horizon, names, series.regressors)
     if REGRESSORS_USED not in notes:
         return None, (REGRESSORS_UNUSED,)
