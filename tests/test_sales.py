@@ -415,3 +415,12 @@ def test_a_member_that_explains_nearly_all_is_said_to_explain_almost_all(make_st
     with sf.open(store, as_of="2026-10-31") as wb:
         (found,) = [each for each in sf.sales.findings(wb, "2026-10") if each.kind.startswith("outlier")]
     assert (found.kind, dict(found.slice)) == (kind, {"region": "北"})
+
+
+def test_the_trend_marks_spring_festival_where_it_fell(make_store):
+    days = pd.date_range("2024-01-15", "2026-03-15", freq="MS")
+    path = make_store(transactions={"date": days, "amount": [100.0] * len(days)})
+    with sf.open(path) as wb:
+        frame = sf.sales.trend(wb).set_index("period_start")
+    marked = frame.index[frame["event"] == "spring_festival"].strftime("%Y-%m").tolist()
+    assert marked == ["2024-02", "2025-01", "2026-02"]

@@ -54,7 +54,8 @@ def trend(
 
     The columns of `series` plus, in the unit of the measure: trend; seasonal (season and calendar effects together);
     remainder (value − trend − seasonal); z (robust z of the remainder); anomaly (|z| > 3.5; missing where z is);
-    expected (trend + seasonal) and the range expected_lo to expected_hi (95 %); adjusted (seasonally adjusted value).
+    expected (trend + seasonal) and the range expected_lo to expected_hi (95 %); adjusted (seasonally adjusted value);
+    event (`spring_festival` in the month or week of its first day, else None).
 
     Method: STL (on logarithms when all values are positive) with a season that stays the same over the years,
     repeated with anomalies replaced by their expectation until none is left. Before it, a robust regression on season,
@@ -77,6 +78,7 @@ def trend(
             parts.loc[full] = found.parts.to_numpy()
         pieces.append(group.join(parts))
     result = pd.concat(pieces) if pieces else frame.reindex(columns=[*frame.columns, *_PARTS])
+    result["event"] = _events(wb, result["period_start"], grain)
     result["anomaly"] = (result["z"].abs() > ANOMALY_Z).astype("boolean").mask(result["z"].isna())
     if not by:
         slope = found.slope if found else (np.nan, np.nan, np.nan)
@@ -87,6 +89,15 @@ def trend(
             "note": "" if found else "no_decomposition",
         }
     return result
+
+
+def _events(wb: Workbench, starts: pd.Series, grain: str) -> list[str | None]:
+    """Return the code of a known event in each month or week, None where there is none: Spring Festival so far."""
+    if grain not in ("month", "week"):
+        return [None] * len(starts)
+    festivals = {wb.calendar.lunar_new_year_date(year) for year in starts.dt.year.unique()} - {None}
+    beginnings = {pd.Timestamp(wb.calendar.period(day, grain).start) for day in festivals if day}
+    return ["spring_festival" if start in beginnings else None for start in starts]
 
 
 def decompose(values: np.ndarray, season: int, effects: np.ndarray | None = None) -> Decomposition | None:
