@@ -125,7 +125,7 @@ def _mapped(row: dict[str, Any]) -> str:
 def _table(frame: pd.DataFrame) -> str:
     head = "".join(f"<th>{escape(str(column))}</th>" for column in frame.columns)
     body = "".join(
-        "<tr>" + "".join(f"<td>{'' if cell is None else escape(str(cell))}</td>" for cell in row) + "</tr>"
-        for row in frame.astype(object).itertuples(index=False)
+        "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>"
+        for row in frame.astype(object).where(frame.notna(), "").itertuples(index=False)
     )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
