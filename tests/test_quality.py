@@ -231,3 +231,15 @@ def test_unpublished_workdays_are_said_to_be_estimated(make_store):
         frame = sf.quality.checks(wb).set_index("check")
     assert frame.loc["workdays_estimated", "column"] == "2030"
     assert np.isnan(frame.loc["workdays_estimated", "share"])
+
+
+def test_a_reference_that_leads_out_of_the_scope_is_no_orphan(make_store):
+    path = make_store(
+        transactions={
+            "date": ["2026-01-05"] * 2, "amount": [1.0] * 2, "region": ["华东", "华南"], "customer_id": ["c1", "c2"],
+        },
+        customers={"customer_id": ["c1", "c2"], "region": ["华东", "华南"]},
+        feedback={"feedback_id": ["f1"], "opened_at": ["2026-01-04"], "customer_id": ["c2"]},
+    )  # fmt: skip
+    with sf.open(path, scope={"region": "华东"}) as wb:
+        assert sf.quality.orphans(wb)["orphans"].sum() == 0

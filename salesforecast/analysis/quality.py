@@ -59,7 +59,8 @@ def orphans(wb: Workbench) -> pd.DataFrame:
     """Return the references that point to rows which are not loaded, the worst first.
 
     Columns: table, column, references (the table pointed to), rows (with a reference), orphans, share. References
-    to a table that was never loaded are left out: nothing can be said about them.
+    to a table that was never loaded are left out: nothing can be said about them. A reference may lead out of the
+    scope: it is looked up among all rows of the table, whatever the workbench shows of it.
     """
     pieces = []
     for table in TABLES.values():
@@ -69,7 +70,7 @@ def orphans(wb: Workbench) -> pd.DataFrame:
             key = TABLES[column.references].key[0]
             row = wb.sql(
                 f"SELECT count(*) AS rows, count(*) FILTER (WHERE {column.name} NOT IN "
-                f"(SELECT {key} FROM {column.references} WHERE {key} IS NOT NULL)) AS orphans "
+                f"(SELECT {key} FROM store.{column.references} WHERE {key} IS NOT NULL)) AS orphans "
                 f"FROM {table.name} WHERE {column.name} IS NOT NULL"
             ).iloc[0]
             rows, lost = int(row["rows"]), int(row["orphans"])

@@ -82,13 +82,15 @@ def attainment(
 
 
 def scope_types(wb: Workbench, period: str | Period, measure: str = "revenue") -> list[str]:
-    """Return the scope types that have targets in a period, in the order a director asks; empty without any.
+    """Return the scope types that divide a period's targets, in the order a director asks; empty without any.
 
-    A review asks for `attainment` by these: a company may set its targets by category, or none for a week.
+    A review asks for `attainment` by these: a company may set its targets by category, or none for a week. Under a
+    scope, a type with a single member only repeats the whole and is left out.
     """
     period = wb.period(period)
     frame = goals.targets(wb, measure)
-    return [each for each in goals.MEMBER_SCOPES if goals.member_goals(frame, wb.calendar, period, each)]
+    found = {each: goals.member_goals(frame, wb.calendar, period, each) for each in goals.MEMBER_SCOPES}
+    return [each for each, members in found.items() if len(members) > 1 or (members and not wb.scope)]
 
 
 def pacing(wb: Workbench, period: str | Period, measure: str = "revenue") -> pd.DataFrame:
