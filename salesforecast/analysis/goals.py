@@ -12,7 +12,7 @@ import pandas as pd
 
 from salesforecast.errors import UnknownName, suggestion
 from salesforecast.measures import MEASURES
-from salesforecast.workbench import BASES, SCOPES
+from salesforecast.workbench import SCOPES, company_basis
 
 if TYPE_CHECKING:
     from salesforecast.calendar import Calendar, Period
@@ -74,12 +74,7 @@ def other_basis(wb: Workbench, measure: str = "revenue") -> bool:
     """
     if measure not in MEASURES or MEASURES[measure].source != "sales":
         return False
-    own: str | None = wb.settings.targets.basis or (
-        wb.settings.basis if "basis" in wb.settings.model_fields_set else None
-    )
-    if own is None:
-        kinds = {row[0] for row in wb.engine.rows("SELECT DISTINCT txn_type FROM store.transactions")}
-        own = next((name for name, (adds, _) in BASES.items() if adds in kinds), wb.basis)
+    own = wb.settings.targets.basis or company_basis(wb.engine, wb.settings)
     return own != wb.basis
 
 

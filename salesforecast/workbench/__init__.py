@@ -231,7 +231,7 @@ def open(
         lookup({**SCOPES, "company": ""}, kind, "scope type")
     engine = connect(store)
     try:
-        basis = basis or _default_basis(engine, chosen)
+        basis = basis or company_basis(engine, chosen)
         day = _as_of(engine, basis, wanted, as_day(as_of) if as_of else None)
         wb = Workbench(engine, chosen, calendar, day, basis, MappingProxyType(narrowed), language, audience)
         views.create(wb)
@@ -241,8 +241,8 @@ def open(
     return wb
 
 
-def _default_basis(engine: Engine, settings: Settings) -> str:
-    """Return the basis that the settings name, else the first of the four that the store has lines of."""
+def company_basis(engine: Engine, settings: Settings) -> str:
+    """Return the basis a company reports by: the one its settings name, else the first of the four with lines."""
     if "basis" in settings.model_fields_set:
         return settings.basis
     kinds = {row[0] for row in engine.rows("SELECT DISTINCT txn_type FROM store.transactions")}
