@@ -178,7 +178,7 @@ def test_a_table_of_nine_columns_is_refused_with_the_way_out():
 
 
 @pytest.mark.parametrize(
-    ("language", "message"), [("zh", "2 项中华东最大，500 万元。"), ("en", "Largest of 2: 华东 with CNY 5.0M.")]
+    ("language", "message"), [("zh", "华东居首（共 2 项），500 万元。"), ("en", "Largest of 2: 华东 with CNY 5.0M.")]
 )
 def test_a_chart_has_message_title_two_drawings_and_its_data(language, message):
     frame = pd.DataFrame({"region": ["华东", "华南", "*"], "value": [5e6, 3e6, 8e6]})
