@@ -2,8 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+EXTRAS := .venv/.extras
+COMPILE := $(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-emit-index-url \
+	--python-version 3.11 --custom-compile-command "make lock" --quiet
 
-.PHONY: setup demo test test-slow lab bench lint lock clean
+.PHONY: setup extras demo test test-slow lab bench lint lock clean
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -18,13 +21,20 @@ $(READY): requirements.lock pyproject.toml
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# What only the slow tests and users with big data or databases need: [sql] and [spark].
+extras: $(EXTRAS)
+
+$(EXTRAS): $(READY) requirements-extras.lock
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements-extras.lock
+	@touch $@
+
 demo: setup
 	@$(BIN)/salesforecast demo
 
 test: setup
 	$(BIN)/pytest -m "not slow" -n 2
 
-test-slow: setup
+test-slow: extras
 	$(BIN)/pytest -m slow
 
 lab: setup
@@ -39,8 +49,8 @@ lint: setup
 	$(BIN)/mypy
 
 lock: setup
-	$(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-emit-index-url \
-		--python-version 3.11 --custom-compile-command "make lock" --quiet --output-file requirements.lock
+	$(COMPILE) --output-file requirements.lock
+	$(COMPILE) --extra sql --extra spark --constraint requirements.lock --output-file requirements-extras.lock
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache
