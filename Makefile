@@ -6,7 +6,7 @@ EXTRAS := .venv/.extras
 COMPILE := $(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-emit-index-url \
 	--python-version 3.11 --custom-compile-command "make lock" --quiet
 
-.PHONY: setup extras demo test test-slow lab bench lint lock clean
+.PHONY: setup extras demo test test-slow lab bench bench-peers lint lock clean
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -42,6 +42,11 @@ lab: setup
 
 bench: setup
 	$(BIN)/python -m benchmarks
+
+# The libraries that the forecast benchmark compares with, in an environment of their own.
+bench-peers:
+	$(PYTHON) -m venv benchmarks/peers/.venv
+	benchmarks/peers/.venv/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/peers/requirements.txt
 
 lint: setup
 	$(BIN)/ruff format --check .

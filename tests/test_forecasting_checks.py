@@ -109,3 +109,55 @@ FUTURE = pd.date_range("2025-01-01", periods=6, freq="MS")
 def test_regressors_must_be_numbers_for_every_period_of_history_and_horizon(regressors, says):
     with pytest.raises(BadValue, match=says):
         forecast(small(), 2, regressors=regressors)
+
+
+def test_the_gap_that_is_named_is_the_first_one():
+    several = pd.concat([small(), small(unique_id="US").iloc[[0, 3]], small(unique_id="ZA", y=[1, np.nan, 3, 4])])
+    with pytest.raises(BadPanel, match="Panel has 3 gaps, first in series 'US' at 2025-02-01"):
+        check_panel(several)
+
+
+def test_filled_rows_take_the_other_columns_of_the_row_before():
+    holes = small(region=["N", "N", "S", "S"]).iloc[[0, 1, 3]]
+    filled = fill_gaps(holes, 0)
+    assert filled["region"].tolist() == ["N", "N", "N", "S"]
+    assert filled["ds"].tolist() == list(MONTHS) and list(filled.columns) == list(holes.columns)
+
+
+def test_a_gap_is_filled_along_the_season_before_and_with_nothing_after_it():
+    y = np.tile(np.arange(12.0), 3) + np.repeat([0.0, 10, 20], 12)
+    months = pd.DataFrame({"unique_id": "A", "ds": pd.date_range("2022-01-01", periods=36, freq="MS"), "y": y})
+    holes = months.drop(index=[17, 18])
+    assert fill_gaps(holes, value=None)["y"].tolist() == y.tolist()
+    then = fill_gaps(holes.iloc[:20], value=None)["y"]
+    assert then.tolist() == y[:22].tolist(), "a history cut later is filled alike"
+
+
+def test_series_that_cannot_be_read_are_refused_and_the_others_go_on():
+    several = pd.concat(
+        [
+            small(),
+            small(unique_id="empty", y=np.nan),
+            small(unique_id="infinite", y=[1, 2, np.inf, 4]),
+            small(unique_id="twice", ds=MONTHS[[0, 1, 1, 3]]),
+        ]
+    )
+    made = forecast(several, 2)
+    assert made["unique_id"].tolist() == ["EU", "EU"]
+    assert made.attrs["refused"] == {
+        "empty": "no_values",
+        "infinite": "infinite_values",
+        "twice": "duplicate_periods",
+    }
+
+
+def test_one_irregular_series_does_not_change_the_grain_of_many():
+    many = [small(unique_id=f"s{each:02}") for each in range(30)]
+    odd = small(unique_id="odd", ds=pd.to_datetime(["2025-01-01", "2025-01-09", "2025-02-01", "2025-03-20"]))
+    made = forecast(pd.concat([*many, odd]), 1)
+    assert set(made["ds"]) == {pd.Timestamp("2025-05-01")}
+    assert made.attrs["refused"] == {"odd": "irregular_dates"}
+
+
+def test_ids_of_mixed_types_have_an_order():
+    assert forecast(pd.concat([small(unique_id=7), small(unique_id="10")]), 1)["unique_id"].tolist() == ["10", 7]

@@ -5,7 +5,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from salesforecast.forecasting import forecast
-from salesforecast.forecasting.intervals import calibrate, error_scale, naive_scale
 
 
 def series(name, y, start="2020-01-01", freq="MS"):
@@ -122,34 +121,8 @@ def test_any_short_history_has_a_forecast(y, horizon, freq):
     assert (made["lo_95"] <= made["mean"]).all() and (made["mean"] <= made["hi_95"]).all()
 
 
-def test_the_scale_is_the_mean_absolute_seasonal_difference():
-    assert naive_scale(np.array([1.0, 2, 3, 5]), 2) == 2.5
-    assert naive_scale(np.array([1.0, 4]), 12) == 3.0
-    assert naive_scale(np.array([1.0]), 12) == 0.0
-    assert error_scale(np.array([10.0]), 12) == 3.0, "0.3 of the level when nothing else is known"
-
-
-def test_intervals_follow_the_errors_of_the_past_and_widen_with_the_horizon():
-    rng = np.random.default_rng(3)
-    # Past errors of 200 series: half-normal with standard deviation 2 at the first step, 4 at the second.
-    errors = [np.abs(rng.normal(0, [2.0, 4.0], (8, 2))) for _ in range(200)]
-    width = calibrate(errors, season=1, horizon=2).half_width(0, 80) / calibrate(errors, 1, 2).factors[0]
-    level = np.mean([each.mean() for each in errors]) / 3 * 2
-    assert width * level == pytest.approx([1.28 * 2, 1.28 * 4], rel=0.15)
-
-
-@pytest.mark.slow
-def test_80_and_95_per_cent_intervals_hold_on_200_generated_series():
-    horizon, n = 6, 48
-    rng = np.random.default_rng(7)
-    panels = []
-    for each in range(200):
-        level = 100 * np.exp(np.cumsum(rng.normal(0.003, 0.03, n + horizon)))
-        season = 1 + 0.2 * np.sin((np.arange(n + horizon) + rng.integers(12)) * np.pi / 6)
-        panels.append(series(f"s{each:03}", level * season * rng.lognormal(0, rng.uniform(0.03, 0.15), n + horizon)))
-    panel = pd.concat(panels, ignore_index=True)
-    known = panel.groupby("unique_id").head(n)
-    made = forecast(known, horizon).merge(panel, on=["unique_id", "ds"])
-    for level in (80, 95):
-        inside = made["y"].between(made[f"lo_{level}"], made[f"hi_{level}"]).mean()
-        assert inside == pytest.approx(level / 100, abs=0.03)
+def test_a_progress_bar_changes_nothing_and_goes_away(capsys):
+    panel = noisy(2, 30)
+    plain = forecast(panel, 2, progress=False)
+    pd.testing.assert_frame_equal(forecast(panel, 2, progress=True), plain, check_exact=True)
+    assert capsys.readouterr().err == ""

@@ -150,3 +150,52 @@ def test_a_regressor_that_was_significant_but_made_past_forecasts_worse_is_left_
     assert estimate(broken["y"].to_numpy(), noise[:, None], 12, 6).notes == ("regressors_used",)
     assert set(informed["note"]) == {"regressors_unused"}
     assert informed["mean"].tolist() == plain["mean"].tolist()
+
+
+def test_a_month_knows_its_share_of_the_workdays_around_spring_festival():
+    # 10 February 2024: eight workdays before it in February (Sunday the 4th was worked), ten after it (also the 18th).
+    made = calendar_regressors(Calendar(), history([1.0] * 25, "2023-01-01"), 2).set_index("ds")
+    before, after = made["festival_before"].round(2), made["festival_after"].round(2)
+    assert before["2024-01":"2024-03"].tolist() == [0.47, 0.53, 0]
+    assert after["2024-01":"2024-03"].tolist() == [0, 0.67, 0.33]
+    assert before["2023-01"].tolist() == [0.93]  # one of the fifteen was 30 December 2022
+    assert made["festival_after"]["2025-01":"2025-03"].sum() == pytest.approx(1)
+    assert "festival_before" not in calendar_regressors(Calendar("US"), history([1.0]), 1)
+    assert list(calendar_regressors(Calendar(), history([1.0, 1.0], "2025-10-01", "QS"), 1)) == [
+        "unique_id",
+        "ds",
+        "workdays",
+    ]
+
+
+def test_weeks_and_days_know_the_days_off_of_the_festival():
+    weeks = calendar_regressors(Calendar(), history([1.0] * 10, "2026-01-05", "W-MON"), 1).set_index("ds")
+    assert weeks["festival"].round(2).tolist() == [0, 0, 0, 0, 0, 0.11, 0.78, 0.11, 0, 0, 0]  # 15 to 23 February
+    days = calendar_regressors(Calendar(), history([1.0] * 120, "2026-01-01", "D"), 3).set_index("ds")
+    assert days["festival"].sum() == 9 and days["holiday"]["2026-01"].tolist()[:4] == [1, 1, 1, 0]
+    # Ten workdays from the 3rd to the 14th (a worked Saturday), and the weekend between them.
+    assert days["festival_before"]["2026-02"].sum() == 12
+
+
+def test_where_january_is_never_reported_february_has_the_mean_workdays_of_both():
+    whole = history([1.0] * 36, "2022-01-01")
+    merged = whole[whole["ds"].dt.month != 1]
+    known = calendar_regressors(Calendar(), merged, 3)
+    plain = calendar_regressors(Calendar(), whole, 3)
+    months = plain.set_index("ds")["workdays"].pipe(np.exp)
+    mean = (months["2023-01-01"] + months["2023-02-01"]) / 2
+    assert np.exp(known.set_index("ds")["workdays"]["2023-02-01"]) == pytest.approx(mean)
+    assert known[["festival_before", "festival_after"]].to_numpy().max() == 0
+
+
+def test_a_series_that_moves_with_spring_festival_is_forecast_better_with_it():
+    rng = np.random.default_rng(11)
+    periods = 60
+    known = calendar_regressors(Calendar(), history(np.ones(periods), "2019-06-01"), 8)
+    moved = (
+        known[["festival_before", "festival_after"]].to_numpy()[:periods] @ [0.35, -0.3] + known["workdays"][:periods]
+    )
+    season = np.tile(rng.normal(0, 0.1, 12), 6)[:periods]
+    moving = history(1000 * np.exp(season + moved - 3 + rng.normal(0, 0.02, periods)).to_numpy(), "2019-06-01")
+    informed, plain = (backtest(moving, 8, 3, regressors=each) for each in (known, None))
+    assert accuracy(informed)["wape"].iloc[0] < 0.6 * accuracy(plain)["wape"].iloc[0]

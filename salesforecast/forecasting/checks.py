@@ -1,4 +1,4 @@
-"""The panel contract: what is wrong with a panel, its gaps, and its series as arrays."""
+"""The panel contract: what is wrong with a panel, its gaps, and the regressors that belong to it."""
 
 from __future__ import annotations
 
@@ -8,20 +8,9 @@ import numpy as np
 import pandas as pd
 
 from salesforecast.errors import BadPanel, BadValue
-from salesforecast.forecasting.frequency import Frequency, check_grid, infer
+from salesforecast.forecasting.frequency import Frequency, infer_days
 
 KEYS = ("unique_id", "ds", "y")
-
-
-@dataclass(frozen=True)
-class Series:
-    """One history without gaps; `regressors` has a row for each period of history and horizon."""
-
-    unique_id: object
-    ds: pd.DatetimeIndex
-    y: np.ndarray
-    notes: tuple[str, ...]
-    regressors: np.ndarray | None = None
 
 
 def check_panel(panel: pd.DataFrame) -> pd.DataFrame:
@@ -38,17 +27,22 @@ def check_panel(panel: pd.DataFrame) -> pd.DataFrame:
     Call fill_gaps(panel, value=0) if no sale means zero, or fill_gaps(panel, value=None) to interpolate.
     """
     tidy = tidy_panel(panel)
-    frequency = infer(tidy)
-    gaps, first = 0, ""
-    for unique_id, rows in tidy.groupby("unique_id", sort=False):
-        missing = _on_grid(unique_id, rows, frequency)["y"].isna()
-        if missing.any() and not gaps:
-            first = f"first in series {unique_id!r} at {missing.index[missing.argmax()].date()}"
-        gaps += int(missing.sum())
-    if gaps:
+    columns = columns_of(tidy)
+    frequency = infer_days(columns.days, columns.codes, columns.grain)
+    positions, irregular = columns.positions(frequency)
+    if irregular.any():
+        raise BadPanel(columns.say("irregular_dates", frequency))
+    missing = np.where(np.diff(columns.codes, prepend=-1) == 0, np.diff(positions, prepend=0) - 1, 0)
+    empty = np.isnan(columns.y)
+    if missing.any() or empty.any():
+        row = int(np.flatnonzero(empty | (missing > 0))[0])
+        # A period is missing before the row, or the row itself has no value.
+        number = frequency.numbers(columns.days[[row]]) - frequency.step * missing[row]
+        day = str(frequency.dates(number, _day_of_month(columns.days[[row]]))[0])[:10]
         raise BadPanel(
-            f"Panel has {gaps} gaps, {first}. Call fill_gaps(panel, value=0) if no sale means zero, "
-            "or fill_gaps(panel, value=None) to interpolate."
+            f"Panel has {missing.sum() + empty.sum()} gaps, "
+            f"first in series {columns.ids[columns.codes[row]]!r} at {day}. "
+            "Call fill_gaps(panel, value=0) if no sale means zero, or fill_gaps(panel, value=None) to interpolate."
         )
     return tidy
 
@@ -56,83 +50,62 @@ def check_panel(panel: pd.DataFrame) -> pd.DataFrame:
 def fill_gaps(panel: pd.DataFrame, value: float | None = 0.0) -> pd.DataFrame:
     """Return the panel with every period between the first and the last of each series present.
 
-    Missing values of `y` become `value`; None interpolates them between their neighbours along the series' own
-    season (before the first and after the last known one, the nearest stays). Other columns take the value of the
-    row before.
+    Missing values of `y` become `value`; None interpolates them between their neighbours along the season before
+    (`histories.fill`; before the first and after the last known one, the nearest stays). Other columns take the value
+    of the row before.
 
     >>> months = pd.to_datetime(["2025-01-01", "2025-03-01", "2025-04-01"])
     >>> fill_gaps(pd.DataFrame({"unique_id": "EU", "ds": months, "y": [1, 2, 3]}), value=0)["y"].tolist()
     [1.0, 0.0, 2.0, 3.0]
     """
+    from salesforecast.forecasting.histories import fill
+
     tidy = tidy_panel(panel)
-    frequency = infer(tidy)
-    filled = []
-    for unique_id, rows in tidy.groupby("unique_id", sort=False):
-        whole = _on_grid(unique_id, rows, frequency)
-        if value is None:
-            whole["y"] = _interpolate(whole["y"].to_numpy(), frequency.season)
-        else:
-            whole["y"] = whole["y"].fillna(float(value))
-        others = [column for column in whole.columns if column not in ("y", "ds")]
-        whole[others] = whole[others].ffill()
-        filled.append(whole.rename_axis("ds").reset_index())
-    whole = pd.concat(filled, ignore_index=True)[list(tidy.columns)]
+    columns = columns_of(tidy)
+    frequency = infer_days(columns.days, columns.codes, columns.grain)
+    positions, irregular = columns.positions(frequency)
+    if irregular.any():
+        raise BadPanel(columns.say("irregular_dates", frequency))
+    first = np.flatnonzero(np.diff(columns.codes, prepend=-1))
+    lengths = positions[np.r_[first[1:], len(positions)] - 1] + 1
+    starts = np.cumsum(lengths) - lengths
+    # Each row of the result takes the columns of the last row of the panel at or before it.
+    place = starts[columns.codes] + positions
+    there = np.zeros(lengths.sum(), dtype=bool)
+    there[place] = True
+    whole = tidy.take(np.cumsum(there) - 1).reset_index(drop=True)
+    numbers = np.repeat(frequency.numbers(columns.days[first]) - frequency.step * starts, lengths)
+    dates = frequency.dates(
+        numbers + frequency.step * np.arange(len(there)), _day_of_month(columns.days[first]).repeat(lengths)
+    )
+    y = np.where(there, whole["y"], np.nan)
+    if value is not None:
+        y = np.where(np.isnan(y), float(value), y)
+    for series in np.unique(np.repeat(np.arange(len(lengths)), lengths)[np.isnan(y)]).tolist():
+        part = slice(starts[series], starts[series] + lengths[series])
+        known = np.flatnonzero(~np.isnan(y[part]))
+        inner = fill(y[part][known[0] : known[-1] + 1], frequency.season)
+        y[part] = np.pad(inner, (known[0], lengths[series] - 1 - known[-1]), mode="edge")
+    whole = whole.assign(ds=np.where(there, whole["ds"], dates), y=y)
     whole.attrs = dict(panel.attrs)
     return whole
 
 
 def tidy_panel(panel: pd.DataFrame) -> pd.DataFrame:
     """Return the panel sorted and typed; raises `BadPanel` for everything `check_panel` refuses except gaps."""
-    if not isinstance(panel, pd.DataFrame):
-        raise BadPanel(f"A panel is a DataFrame with unique_id, ds and y; found {type(panel).__name__}.")
-    missing = [column for column in KEYS if column not in panel.columns]
-    if missing:
-        raise BadPanel(
-            f"Panel has no column {', '.join(missing)}; it has {', '.join(map(str, panel.columns))}. "
-            "Rename your columns to unique_id, ds and y."
-        )
-    if panel.empty:
-        raise BadPanel("Panel has no rows. Give at least one series with one value.")
-    if panel["unique_id"].isna().any():
-        raise BadPanel(f"Panel has {panel['unique_id'].isna().sum()} rows without unique_id. Name or drop them.")
-    tidy = panel.assign(ds=_dates(panel["ds"]), y=_numbers(panel))
-    tidy = tidy.sort_values(["unique_id", "ds"], key=by_text, kind="stable", ignore_index=True)
-    twice = tidy.duplicated(["unique_id", "ds"])
-    if twice.any():
-        row = tidy[twice].iloc[0]
-        raise BadPanel(
-            f"Panel has {twice.sum()} duplicate rows, first for series {row['unique_id']!r} at {row['ds'].date()}. "
-            "Sum them to one row per series and period: panel.groupby(['unique_id', 'ds'], as_index=False)['y'].sum()."
-        )
-    empty = tidy["y"].isna().groupby(tidy["unique_id"], sort=False).all()
-    if empty.any():
-        raise BadPanel(f"Series {empty[empty].index[0]!r} has no value at all. Drop it from the panel.")
+    columns = columns_of(panel)
+    refused = columns.refused()
+    if (refused != "").any():
+        raise BadPanel(columns.say(refused[refused != ""][0]))
+    dates = columns.days.astype("datetime64[D]").astype("datetime64[ns]")
+    tidy = panel.iloc[columns.order].reset_index(drop=True).assign(ds=dates, y=columns.y)
     tidy.attrs = dict(panel.attrs)
     return tidy
 
 
-def read_series(
-    tidy: pd.DataFrame, frequency: Frequency, season: int, horizon: int, regressors: pd.DataFrame | None
-) -> list[Series]:
-    """Return the series of a tidy panel; gaps are interpolated and noted, regressors aligned with the periods."""
-    known = None if regressors is None else _regressors(regressors)
-    series = []
-    for unique_id, rows in tidy.groupby("unique_id", sort=False):
-        whole = _on_grid(unique_id, rows, frequency)
-        values = whole["y"].iloc[: int(np.flatnonzero(whole["y"].notna())[-1]) + 1]
-        values = values.iloc[int(np.flatnonzero(values.notna())[0]) :]
-        notes = ("gaps_filled",) if values.isna().any() or len(values) < len(whole) else ()
-        ds = pd.DatetimeIndex(values.index)
-        needed = None
-        if known is not None:
-            needed = _regressors_of(known, unique_id, [*ds, *frequency.after(ds[-1], horizon)])
-        series.append(Series(unique_id, ds, _interpolate(values.to_numpy(float), season), notes, needed))
-    return series
-
-
-def check_season(season: int | None, frequency: Frequency) -> int:
+def check_season(season: int | None, frequency: Frequency | None) -> int:
     """Return the season in periods; None means the usual one of the frequency."""
-    if season is None:
+    if season is None and frequency is not None:
         return frequency.season
     if isinstance(season, bool) or not isinstance(season, (int, np.integer)) or season < 1:
         raise BadValue(f"season is {season!r}. Give the periods in a season (12 for months of a year) or None.")
@@ -144,75 +117,98 @@ def by_text(column: pd.Series) -> pd.Series:
     return column if column.name == "ds" else column.astype(str)
 
 
-def _dates(ds: pd.Series) -> pd.Series:
-    try:
-        dates = pd.to_datetime(ds.dt.to_timestamp() if isinstance(ds.dtype, pd.PeriodDtype) else ds)
-    except (ValueError, TypeError) as error:
-        raise BadPanel(f"Column ds holds something that is no date ({error}). Give dates such as 2026-10-01.") from None
-    if pd.api.types.is_numeric_dtype(ds.dtype):
-        raise BadPanel(f"Column ds holds numbers such as {ds.iloc[0]}. Give dates such as 2026-10-01.")
-    if dates.isna().any():
-        raise BadPanel(f"Column ds is empty in {dates.isna().sum()} rows. Give every row its date or drop it.")
-    dates = dates.dt.tz_localize(None) if dates.dt.tz is not None else dates
-    return dates.dt.normalize().astype("datetime64[ns]")
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """The rows of a panel sorted by series (in the order of their text) and date, as arrays.
 
+    `order` are the positions of the rows in the panel, `codes` number the series, `days` count from 1970.
+    """
 
-def _numbers(panel: pd.DataFrame) -> pd.Series:
-    y = panel["y"]
-    try:
-        numbers = pd.to_numeric(y).astype(float)
-    except (ValueError, TypeError):
-        text = next(each for each in y if not _is_number(each))
-        raise BadPanel(f"Column y holds {text!r}, which is no number. Convert it or drop the row.") from None
-    infinite = np.isinf(numbers.to_numpy())
-    if infinite.any():
-        found = panel["unique_id"].to_numpy()[infinite][0]
-        raise BadPanel(
-            f"Column y is infinite in {infinite.sum()} rows, first in series {found!r}. "
-            "Replace them by NaN (unknown) or drop them; a ratio with a zero base has no value."
+    ids: pd.Index
+    order: np.ndarray
+    codes: np.ndarray
+    days: np.ndarray
+    y: np.ndarray
+    grain: str | None
+
+    def positions(self, frequency: Frequency) -> tuple[np.ndarray, np.ndarray]:
+        """Return the position of each row in its series, 0 for the first, and which series lie off the grid."""
+        numbers = frequency.numbers(self.days)
+        starts = np.flatnonzero(np.diff(self.codes, prepend=-1))
+        distance = numbers - numbers[starts][self.codes]
+        same = np.r_[False, (np.diff(numbers) == 0) & (np.diff(self.codes) == 0)]
+        return distance // frequency.step, self._any((distance % frequency.step != 0) | same)
+
+    def refused(self) -> np.ndarray:
+        """Return for each series why it cannot be read, "" where it can."""
+        twice = np.r_[False, (np.diff(self.days) == 0) & (np.diff(self.codes) == 0)]
+        reasons = np.full(len(self.ids), "", dtype="U20")
+        reasons[self._any(twice)] = "duplicate_periods"
+        reasons[self._any(np.isinf(self.y))] = "infinite_values"
+        reasons[~self._any(~np.isnan(self.y))] = "no_values"
+        return reasons
+
+    def say(self, reason: str, frequency: Frequency | None = None) -> str:
+        """Return the message of the first series that is refused for this reason."""
+        if reason == "no_values":
+            first = self.ids[~self._any(~np.isnan(self.y))][0]
+            return f"Series {first!r} has no value at all. Drop it from the panel."
+        if reason == "infinite_values":
+            rows = np.isinf(self.y)
+            return (
+                f"Column y is infinite in {rows.sum()} rows, first in series {self.ids[self.codes[rows][0]]!r}. "
+                "Replace them by NaN (unknown) or drop them; a ratio with a zero base has no value."
+            )
+        if reason == "duplicate_periods":
+            rows = np.r_[False, (np.diff(self.days) == 0) & (np.diff(self.codes) == 0)]
+            row = int(np.flatnonzero(rows)[0])
+            return (
+                f"Panel has {rows.sum()} duplicate rows, first for series {self.ids[self.codes[row]]!r} at "
+                f"{self.days[row].astype('datetime64[D]')}. Sum them to one row per series and period: "
+                "panel.groupby(['unique_id', 'ds'], as_index=False)['y'].sum()."
+            )
+        first = self.ids[self.positions(frequency)[1]][0] if frequency else self.ids[0]
+        return (
+            f"Series {first!r} has dates that are no whole {frequency.grain if frequency else 'period'} apart. "
+            "Give every period its first day (or sum to one date a period)."
         )
-    return numbers
+
+    def _any(self, rows: np.ndarray) -> np.ndarray:
+        return np.bincount(self.codes, weights=rows, minlength=len(self.ids)) > 0
 
 
-def _is_number(value: object) -> bool:
-    try:
-        float(value)  # type: ignore[arg-type]
-    except (ValueError, TypeError):
-        return value is None
-    return True
+def columns_of(panel: pd.DataFrame) -> Columns:
+    """Return the columns of a panel sorted and typed; raises `BadPanel` for what concerns the whole frame."""
+    if not isinstance(panel, pd.DataFrame):
+        raise BadPanel(f"A panel is a DataFrame with unique_id, ds and y; found {type(panel).__name__}.")
+    missing = [column for column in KEYS if column not in panel.columns]
+    if missing:
+        raise BadPanel(
+            f"Panel has no column {', '.join(missing)}; it has {', '.join(map(str, panel.columns))}. "
+            "Rename your columns to unique_id, ds and y."
+        )
+    if panel.empty:
+        raise BadPanel("Panel has no rows. Give at least one series with one value.")
+    codes, ids = pd.factorize(panel["unique_id"])
+    if (codes < 0).any():
+        raise BadPanel(f"Panel has {(codes < 0).sum()} rows without unique_id. Name or drop them.")
+    days = _dates(panel["ds"]).astype("datetime64[D]").astype(np.int64)
+    y = _numbers(panel)
+    ids = pd.Index(ids)
+    sequence = np.argsort(ids.astype(str).to_numpy(object), kind="stable")
+    rank = np.empty(len(ids), np.int64)
+    rank[sequence] = np.arange(len(ids))
+    codes = rank[codes]
+    step = np.diff(codes)
+    if ((step > 0) | ((step == 0) & (np.diff(days) >= 0))).all():
+        order = np.arange(len(codes))
+    else:
+        order = np.lexsort((days, codes))
+    return Columns(ids[sequence], order, codes[order], days[order], y[order], panel.attrs.get("grain"))
 
 
-def _on_grid(unique_id: object, rows: pd.DataFrame, frequency: Frequency) -> pd.DataFrame:
-    """Return the rows of one series indexed by every period from its first to its last."""
-    positions = frequency.positions(rows["ds"])
-    check_grid(unique_id, rows["ds"], positions, frequency)
-    count = int(positions[-1]) + 1
-    first = rows["ds"].iloc[0]
-    indexed = rows.set_index("ds")
-    if count == len(rows):
-        return indexed
-    return indexed.reindex(pd.DatetimeIndex([first, *frequency.after(first, count - 1)]))
-
-
-def _interpolate(y: np.ndarray, season: int) -> np.ndarray:
-    """Return the values with holes filled linearly, after the mean of each position in the season is taken out."""
-    known = ~np.isnan(y)
-    if known.all():
-        return y
-    position = np.arange(len(y)) % season
-    usual = np.zeros(season)
-    if len(y) >= 2 * season > 2:
-        for each in range(season):
-            there = known & (position == each)
-            usual[each] = y[there].mean() - y[known].mean() if there.any() else 0.0
-    level = y - usual[position]
-    filled = np.interp(np.arange(len(y)), np.flatnonzero(known), level[known]) + usual[position]
-    if y[known].min() >= 0:
-        filled = np.maximum(filled, 0.0)
-    return np.where(known, y, filled)
-
-
-def _regressors(regressors: pd.DataFrame) -> pd.DataFrame:
+def read_regressors(regressors: pd.DataFrame) -> pd.DataFrame:
+    """Return regressors indexed by `ds`, or by `unique_id` and `ds`; raises `BadValue` for anything unusable."""
     if not isinstance(regressors, pd.DataFrame) or "ds" not in regressors.columns:
         raise BadValue(
             "regressors is no DataFrame with ds and one column for each regressor. Give ds for every period."
@@ -220,7 +216,7 @@ def _regressors(regressors: pd.DataFrame) -> pd.DataFrame:
     names = [column for column in regressors.columns if column not in ("unique_id", "ds")]
     if not names:
         raise BadValue("regressors has only ds. Give one numeric column for each regressor.")
-    known = regressors.assign(ds=_dates(regressors["ds"]))
+    known = regressors.assign(ds=_dates(regressors["ds"]).astype("datetime64[ns]"))
     for name in names:
         if not pd.api.types.is_numeric_dtype(known[name]) and not pd.api.types.is_bool_dtype(known[name]):
             raise BadValue(f"Regressor {name!r} is not numeric. Give numbers, for example 1 while a promotion runs.")
@@ -232,7 +228,8 @@ def _regressors(regressors: pd.DataFrame) -> pd.DataFrame:
     return known.set_index(keys)[names].astype(float).sort_index()
 
 
-def _regressors_of(known: pd.DataFrame, unique_id: object, dates: list[pd.Timestamp]) -> np.ndarray:
+def regressors_of(known: pd.DataFrame, unique_id: object, dates: np.ndarray) -> np.ndarray:
+    """Return the rows of `read_regressors` that a series needs, one for each date."""
     if known.index.nlevels == 2:
         if unique_id not in known.index.get_level_values(0):
             raise BadValue(f"regressors has no rows for series {unique_id!r}. Give them for every series.")
@@ -246,3 +243,38 @@ def _regressors_of(known: pd.DataFrame, unique_id: object, dates: list[pd.Timest
             "Give every period of the history and of the horizon."
         )
     return found.to_numpy()
+
+
+def _dates(ds: pd.Series) -> np.ndarray:
+    try:
+        dates = pd.to_datetime(ds.dt.to_timestamp() if isinstance(ds.dtype, pd.PeriodDtype) else ds)
+    except (ValueError, TypeError) as error:
+        raise BadPanel(f"Column ds holds something that is no date ({error}). Give dates such as 2026-10-01.") from None
+    if pd.api.types.is_numeric_dtype(ds.dtype):
+        raise BadPanel(f"Column ds holds numbers such as {ds.iloc[0]}. Give dates such as 2026-10-01.")
+    if dates.isna().any():
+        raise BadPanel(f"Column ds is empty in {dates.isna().sum()} rows. Give every row its date or drop it.")
+    dates = dates.dt.tz_localize(None) if dates.dt.tz is not None else dates
+    return dates.to_numpy().astype("datetime64[D]")
+
+
+def _numbers(panel: pd.DataFrame) -> np.ndarray:
+    y = panel["y"]
+    try:
+        return pd.to_numeric(y).astype(float).to_numpy()
+    except (ValueError, TypeError):
+        text = next(each for each in y if not _is_number(each))
+        raise BadPanel(f"Column y holds {text!r}, which is no number. Convert it or drop the row.") from None
+
+
+def _is_number(value: object) -> bool:
+    try:
+        float(value)  # type: ignore[arg-type]
+    except (ValueError, TypeError):
+        return value is None
+    return True
+
+
+def _day_of_month(days: np.ndarray) -> np.ndarray:
+    date = days.astype("datetime64[D]")
+    return (date - date.astype("datetime64[M]").astype("datetime64[D]")).astype(np.int64) + 1

@@ -1,18 +1,28 @@
-"""Which models a history gets, their forecasts, and the robust combination of them."""
+"""Which models a history gets, and the robust combination of their forecasts."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
 
 import numpy as np
 
 from salesforecast.errors import BadValue, lookup
-from salesforecast.forecasting import regression
-from salesforecast.forecasting.models import MODELS, seasonal_naive
+from salesforecast.forecasting.conditioning import ended
+from salesforecast.forecasting.models import MODELS, Batch
 
-LONGEST = 240  # points that a fit looks back at most, or eight seasons: older years say little and cost much
+# Which models suit which history. Those that do not apply to a series (values of zero, too few points) are left out.
+POOLS: dict[str, tuple[str, ...]] = {
+    "flat": ("seasonal_naive",),
+    "short": ("seasonal_naive", "mean", "drift", "theta"),
+    "intermittent": ("ses", "tsb", "croston", "mean"),
+    "seasonal": (
+        *("theta_log", "dynamic_theta", "ces", "ets_multiplicative", "ets_damped", "ets_additive"),
+        *("airline", "log_airline", "seasonal_naive"),
+    ),
+    "long": ("theta_log", "dynamic_theta", "damped_trend", "log_damped_trend", "autoregression", "long_airline"),
+    "plain": ("theta_log", "optimised_theta", "dynamic_theta", "ces", "damped_trend", "drift"),
+}
+POOLED = tuple(sorted({name for pool in POOLS.values() for name in pool}))
 
 
 def names_of(models: str | Sequence[str]) -> tuple[str, ...] | None:
@@ -28,122 +38,82 @@ def names_of(models: str | Sequence[str]) -> tuple[str, ...] | None:
         raise BadValue('models is empty. Give "auto", one name or several: ' + ", ".join(MODELS) + ".")
     for name in chosen:
         lookup(MODELS, name, "forecast model")
-    return chosen
+    return tuple(dict.fromkeys(chosen))
 
 
-def pool(y: np.ndarray, season: int) -> tuple[str, ...]:
-    """Return the names of the models that suit a history.
+def pools(batch: Batch) -> np.ndarray:
+    """Return the key of `POOLS` that suits each history of a batch.
 
-    A history that ends in a season (at least six) of zeros is taken as ended; one with 30 % zeros or more as
-    intermittent; one with two seasons or more gets the seasonal models; a season longer than 24 periods is removed
-    beforehand, so that the models without season apply.
+    A history that has ended (`conditioning.ended`) or has a single value goes on as it is; one with 30 % zeros or more
+    is intermittent, not counting positions in the season that are always zero (a shop closed on Sundays); one with two
+    seasons or more gets the seasonal models, and a season of more than 24 periods models of its own.
 
-    >>> pool(np.array([5.0, 6.0]), 12)
-    ('seasonal_naive', 'mean')
+    >>> pools(Batch(np.array([[5.0, 0.0], [6.0, 0.0]]), np.array([2, 2]), 12)).tolist()
+    ['short', 'flat']
     """
-    if np.ptp(y) == 0 or _ended(y, season):
-        return ("seasonal_naive",)
-    if len(y) < 10:
-        few = ("seasonal_naive", "mean", "drift", "theta")
-        return tuple(name for name in few if MODELS[name].applies(y, season))
-    if y.min() >= 0 and np.mean(y == 0) >= 0.3:
-        return ("ses", "mean", "seasonal_naive")
-    if MODELS["ets_additive"].applies(y, season):
-        last = "ets_multiplicative" if y.min() > 0 else "seasonal_naive"
-        return ("theta", "ets_damped", "ets_additive", last)
-    return ("theta", "ses", "damped_trend", "seasonal_naive" if len(y) >= season > 1 else "drift")
+    y, lengths, season = batch.y, batch.lengths, batch.season
+    low, high = np.nanmin(y, axis=0), np.nanmax(y, axis=0)
+    two = lengths >= max(2 * season, 10 + 2 * (season // 2))
+    return np.select(
+        [
+            (low == high) | ended(batch),
+            lengths < 6,
+            (low >= 0) & (_zeros(batch, two) >= 0.3),
+            (1 < season <= 24) & two,
+            np.full(len(lengths), season > 24),
+        ],
+        ["flat", "short", "intermittent", "seasonal", "long"],
+        "plain",
+    )
 
 
-def is_intermittent(y: np.ndarray, season: int) -> bool:
-    """Whether the intermittent pool applies."""
-    return pool(y, season) == ("ses", "mean", "seasonal_naive")
+def _zeros(batch: Batch, seasonal: np.ndarray) -> np.ndarray:
+    """Return the share of zeros, leaving out positions in the season that are always zero."""
+    empty, there = batch.y == 0, ~np.isnan(batch.y)
+    zeros, counts = empty.sum(axis=0), batch.lengths.copy()
+    if 1 < batch.season <= 24:
+        for position in range(batch.season):
+            own = there[position :: batch.season].sum(axis=0)
+            # Six times: that demand is sparse would make a position look closed by chance.
+            closed = seasonal & (own >= 6) & (empty[position :: batch.season].sum(axis=0) == own)
+            zeros, counts = zeros - closed * own, counts - closed * own
+    return zeros / np.maximum(counts, 1)
 
 
-def _ended(y: np.ndarray, season: int) -> bool:
-    quiet = max(season, 6)
-    return len(y) > quiet and not y[-quiet:].any()
+def combine(paths: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return half the median and half the weighted mean of the members, NaN where there is none.
 
+    `paths` is (model, step, copy), NaN where a model has no forecast; `weights` (model, copy) add up to 1 over the
+    models that have one.
 
-def member_forecasts(
-    y: np.ndarray, season: int, horizon: int, names: tuple[str, ...] | None, regressors: np.ndarray | None
-) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
-    """Return the forecasts of the members that worked and note codes for the rest.
-
-    `regressors` has one row for each period of the history and the horizon. Fits are remembered: a forecast and a
-    backtest of the same panel share most of their origins.
+    >>> paths = np.array([10.0, 20.0]).reshape(2, 1, 1)
+    >>> combine(paths, np.array([[0.75], [0.25]])).tolist()      # median 15, weighted mean 12.5
+    [[13.75]]
     """
-    known = None if regressors is None else regressors.tobytes()
-    members, notes = _remembered(y.tobytes(), season, horizon, names, known)
-    return dict(members), notes
+    mean = np.where(np.isnan(paths), 0.0, paths * weights[:, None, :]).sum(axis=0)
+    return 0.5 * median(paths) + 0.5 * mean
 
 
-@lru_cache(maxsize=20_000)
-def _remembered(
-    values: bytes, season: int, horizon: int, names: tuple[str, ...] | None, known: bytes | None
-) -> tuple[tuple[tuple[str, np.ndarray], ...], tuple[str, ...]]:
-    y = np.frombuffer(values)
-    unit = np.abs(y).mean()
-    if unit == 0 or not np.isfinite(unit):
-        return (("seasonal_naive", np.zeros(horizon)),), ()
-    regressors = None if known is None else np.frombuffer(known).reshape(len(y) + horizon, -1)
-    longest = max(8 * season, LONGEST)
-    scaled = (y / unit)[-longest:]
-    effect = regression.estimate(scaled, regressors, season, horizon)
-    adjusted = effect.remove(scaled)
-    profile = regression.long_season(adjusted, season, horizon)
-    base = profile.remove(adjusted)
-    members, notes = [], list(effect.notes)
-    for name in names or pool(scaled, season):
-        # The seasonal naive method keeps its own season.
-        own = name == "seasonal_naive"
-        path = _fit(name, adjusted if own else base, season, horizon)
-        if path is None:
-            notes.append(f"model_failed:{name}")
-            continue
-        members.append((name, effect.restore(path if own else profile.restore(path)) * unit))
-    if not members:
-        members = [("seasonal_naive", seasonal_naive(scaled, season, horizon) * unit)]
-    for _, path in members:
-        path.setflags(write=False)
-    return tuple(members), tuple(notes)
+def median(paths: np.ndarray) -> np.ndarray:
+    """Return the median over the first axis of what is not NaN."""
+    ranked = np.sort(paths, axis=0)
+    count = (~np.isnan(paths)).sum(axis=0)[None]
+    lower = np.take_along_axis(ranked, np.maximum(count - 1, 0) // 2, axis=0)[0]
+    upper = np.take_along_axis(ranked, np.minimum(count // 2, len(paths) - 1), axis=0)[0]
+    return 0.5 * (lower + upper)
 
 
-def _fit(name: str, y: np.ndarray, season: int, horizon: int) -> np.ndarray | None:
-    """Return the forecast, or None where the model does not apply, fails or leaves the range of the history."""
-    model = MODELS[name]
-    if not model.applies(y, season):
-        return None
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        try:
-            path = model.fit(y, season, horizon)
-        except (ValueError, ArithmeticError, np.linalg.LinAlgError, IndexError):
-            return None
-    low, high, reach = y.min(), y.max(), np.ptp(y) + 1e-9 * np.abs(y).max()
-    # Three times the range beyond the history allows steep growth over a long horizon, not an explosion.
-    if path.shape != (horizon,) or not np.isfinite(path).all():
-        return None
-    return path if path.min() >= low - 3 * reach and path.max() <= high + 3 * reach else None
+def weigh(mean: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """Return the weight of each model for each copy: 1 / mean squared backtest error, adding up to 1.
 
+    `mean` (model, copy) is NaN where nothing was judged: the weights are equal then. `there` says which models have a
+    forecast; the others weigh nothing.
 
-def combine(members: Mapping[str, np.ndarray], errors: Mapping[str, float]) -> np.ndarray:
-    """Return half the median and half the mean of the members weighted by 1 / (squared backtest error).
-
-    `errors` are mean squared errors of past forecasts; members without one make the weights equal.
-
-    >>> paths = {"a": np.array([10.0]), "b": np.array([20.0])}
-    >>> combine(paths, {"a": 1.0, "b": 3.0}).tolist()      # median 15, weighted mean 12.5
-    [13.75]
+    >>> weigh(np.array([[1.0], [3.0]]), np.array([[True], [True]])).ravel().tolist()
+    [0.75, 0.25]
     """
-    paths = np.array([members[name] for name in sorted(members)])
-    middle = np.median(paths, axis=0)
-    weights = _weights(sorted(members), errors)
-    return 0.5 * middle + 0.5 * (weights @ paths)
-
-
-def _weights(names: list[str], errors: Mapping[str, float]) -> np.ndarray:
-    if any(name not in errors for name in names):
-        return np.full(len(names), 1 / len(names))
-    squared = np.array([errors[name] for name in names])
-    inverse = 1 / np.maximum(squared, 1e-6 * squared.max() if squared.max() > 0 else 1.0)
-    return inverse / inverse.sum()
+    judged = (~there | ~np.isnan(mean)).all(axis=0)
+    largest = np.where(there & judged, mean, 0.0).max(axis=0)
+    inverse = 1 / np.maximum(np.where(there & judged, mean, 1.0), np.where(largest > 0, 1e-6 * largest, 1.0))
+    raw = np.where(there, inverse, 0.0)
+    return raw / np.maximum(raw.sum(axis=0), 1e-300)

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from salesforecast.errors import BadPanel
-
 SEASONS = {"day": 7, "week": 52, "month": 12, "quarter": 4, "year": 1}
 MONTHS = {"month": 1, "quarter": 3, "year": 12}
-_DAYS = {"day": 1, "week": 7}
+DAYS = {"day": 1, "week": 7}
 
 
 @dataclass(frozen=True)
@@ -26,56 +24,71 @@ class Frequency:
         """Periods in the usual season: 12 months, 52 weeks, 4 quarters, 1 year, 7 days."""
         return SEASONS[self.grain]
 
-    def positions(self, ds: pd.Series) -> np.ndarray:
-        """Return how many periods each date lies after the first one; whole numbers unless dates are off the grid."""
-        if self.grain in MONTHS:
-            months = (ds.dt.year * 12 + ds.dt.month).to_numpy()
-            return (months - months[0]) / MONTHS[self.grain]
-        days = (ds - ds.iloc[0]).dt.days.to_numpy()
-        return days / _DAYS[self.grain]
+    @property
+    def step(self) -> int:
+        """How many months, or days for days and weeks, one period is long."""
+        return MONTHS.get(self.grain) or DAYS[self.grain]
 
-    def after(self, last: pd.Timestamp, periods: int) -> list[pd.Timestamp]:
-        """Return the dates of the `periods` periods after `last`.
+    def reach(self, season: int) -> int:
+        """Return how many periods a forecast looks back at most: older years say little and cost much.
 
-        >>> [str(each.date()) for each in Frequency("month", month_end=True).after(pd.Timestamp("2026-01-31"), 2)]
-        ['2026-02-28', '2026-03-31']
+        Eight seasons, at least 240 periods; three years of days, to see the season of the year twice.
         """
-        if self.grain in _DAYS:
-            return [last + pd.Timedelta(days=_DAYS[self.grain] * step) for step in range(1, periods + 1)]
-        dates = [last + pd.DateOffset(months=MONTHS[self.grain] * step) for step in range(1, periods + 1)]
-        return [each + pd.offsets.MonthEnd(0) for each in dates] if self.month_end else dates
+        return 1096 if self.grain == "day" else max(8 * season, 240)
+
+    def numbers(self, days: np.ndarray) -> np.ndarray:
+        """Return months since 1970 of dates given as days since 1970; the days themselves for days and weeks.
+
+        >>> Frequency("month").numbers(np.array([0, 30, 31])).tolist()
+        [0, 0, 1]
+        """
+        return days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) if self.grain in MONTHS else days
+
+    def dates(self, numbers: np.ndarray, day: np.ndarray) -> np.ndarray:
+        """Return the dates of `numbers`; in months the given day of the month, at most the last one.
+
+        >>> [str(each)[:10] for each in Frequency("month", month_end=True).dates(np.array([0, 1]), np.array([31, 31]))]
+        ['1970-01-31', '1970-02-28']
+        """
+        if self.grain in DAYS:
+            return numbers.astype("datetime64[D]").astype("datetime64[ns]")
+        months = numbers.astype("datetime64[M]")
+        start = months.astype("datetime64[D]")
+        last = (months + 1).astype("datetime64[D]") - start
+        chosen = last if self.month_end else np.minimum(day.astype("timedelta64[D]"), last)
+        return (start + chosen - np.timedelta64(1, "D")).astype("datetime64[ns]")
 
 
 def infer(panel: pd.DataFrame) -> Frequency:
     """Return the frequency of a panel sorted by series and date.
 
-    The smallest distance between two dates of one series decides: 1 to 6 days is daily, 7 to 27 weekly, 28 to 88
-    monthly, 89 to 359 quarterly, from 360 yearly. Where every series has one point, `panel.attrs["grain"]` (set by
+    The smallest distance between two dates of a series decides: 1 to 6 days is daily, 7 to 27 weekly, 28 to 88
+    monthly, 89 to 359 quarterly, from 360 yearly. The finest series decide for the panel, unless they are fewer than
+    one in twenty: those are taken as irregular. Where every series has one point, `panel.attrs["grain"]` (set by
     `panel()`) decides; without it, the first or last day of a month means monthly and any other day daily.
 
     >>> infer(pd.DataFrame({"unique_id": "A", "ds": pd.to_datetime(["2026-01-01", "2026-04-01"])})).grain
     'quarter'
     """
-    ds = panel["ds"]
-    month_end = bool(ds.dt.is_month_end.all())
-    gaps = ds.diff().dt.days[panel["unique_id"].eq(panel["unique_id"].shift()).to_numpy()]
-    gaps = gaps[gaps > 0]
-    if gaps.empty:
-        grain = panel.attrs.get("grain")
+    days = panel["ds"].to_numpy().astype("datetime64[D]").astype(np.int64)
+    codes = pd.factorize(panel["unique_id"])[0]
+    return infer_days(days, codes, panel.attrs.get("grain"))
+
+
+def infer_days(days: np.ndarray, codes: np.ndarray, grain: str | None = None) -> Frequency:
+    """Return the frequency of dates given as days since 1970, sorted inside each series; `codes` tell the series."""
+    date = days.astype("datetime64[D]")
+    month_end = bool((date.astype("datetime64[M]") != (date + 1).astype("datetime64[M]")).all())
+    gaps = np.diff(days)
+    inside = (np.diff(codes) == 0) & (gaps > 0)
+    if not inside.any():
         if grain not in SEASONS:
-            grain = "month" if month_end or (ds.dt.day == 1).all() else "day"
+            first_day = bool((date == date.astype("datetime64[M]").astype("datetime64[D]")).all())
+            grain = "month" if month_end or first_day else "day"
     else:
+        gaps, owners = gaps[inside], codes[1:][inside]
+        smallest = np.minimum.reduceat(gaps, np.flatnonzero(np.r_[True, np.diff(owners) != 0]))
+        least = np.quantile(smallest, 0.05, method="lower")
         bounds = ((360, "year"), (89, "quarter"), (28, "month"), (7, "week"), (1, "day"))
-        grain = next(name for least, name in bounds if gaps.min() >= least)
+        grain = next(name for bound, name in bounds if least >= bound)
     return Frequency(grain, month_end and grain in MONTHS)
-
-
-def check_grid(unique_id: object, ds: pd.Series, positions: np.ndarray, frequency: Frequency) -> None:
-    """Raise `BadPanel` where a date of one series does not lie a whole number of periods after its first."""
-    off = positions != np.round(positions)
-    if off.any():
-        day = ds.to_numpy()[off][0]
-        raise BadPanel(
-            f"Series {unique_id!r} has the date {pd.Timestamp(day).date()}, which is no whole {frequency.grain} after "
-            f"its first date {ds.iloc[0].date()}. Give every period its first day (or sum to one date a period)."
-        )

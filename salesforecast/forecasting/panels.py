@@ -9,14 +9,17 @@ import numpy as np
 import pandas as pd
 
 from salesforecast import measures
-from salesforecast.calendar import Calendar, Period
+from salesforecast.calendar import LUNAR_NEW_YEAR, Calendar, Period
 from salesforecast.errors import NoData, lookup
-from salesforecast.forecasting.checks import tidy_panel
 from salesforecast.forecasting.forecasts import check_horizon
-from salesforecast.forecasting.frequency import MONTHS, SEASONS, Frequency, infer
+from salesforecast.forecasting.frequency import MONTHS, SEASONS, Frequency
+from salesforecast.forecasting.histories import Histories, read
 
 if TYPE_CHECKING:
     from salesforecast.workbench import Workbench
+
+_DAYS = {"day": 1, "week": 7}
+_WINDOWS = {"month": 15, "week": 10, "day": 10}  # workdays before and after Spring Festival that it changes
 
 
 def panel(
@@ -68,43 +71,113 @@ def panel(
 
 
 def calendar_regressors(calendar: Calendar, panel: pd.DataFrame, horizon: int) -> pd.DataFrame:
-    """Return what the calendar knows in advance, for `forecast(..., regressors=…)`: the workdays of every period.
+    """Return what the calendar knows in advance, for `forecast(..., regressors=…)`.
 
-    `workdays` is the logarithm of the workdays of the period, so that its effect is a percentage per percent; a period
-    without any counts as half a workday. A month has a day more or less than the year before, and holidays that move
-    (Spring Festival above all) take their workdays along. Whether a series moves with them is tested for each series by
-    `forecast`; one that does not is forecast as without. One row per series and period of its history and the horizon:
-    `unique_id, ds, workdays`. Any grain, dates at the first or last day of a month. Raises `BadPanel`, `BadValue`.
+    One row per series and period of its history and the horizon, any grain, dates at the first or last day of a month:
+
+    - `unique_id, ds`;
+    - `workdays`: the logarithm of the workdays of the period (调休 included), so that its effect is a percentage per
+      percent; a period without any counts as half a workday;
+    - `festival_before`, `festival_after` where the lunar new year stops business, for months, weeks and days: the
+      share of the 15 workdays before Spring Festival, and of the 15 after it, that fall into the month (weeks: of ten;
+      days: 1 on each day of that stretch). Two columns, for many buy ahead and pause afterwards;
+    - `festival` in weeks and days: the share of the festival's days off that fall into the period (days: 1);
+    - `holiday` in days: 1 on a day off for any other public holiday.
+
+    Whether a series moves with a column is tested for each series by `forecast`; one that does not is forecast as
+    without. Where January never has a value (Chinese statistics report January and February together), February has
+    the mean workdays of both and no festival columns (0), for the festival always lies inside the sum.
+
+    Raises `BadPanel`, `BadValue`.
 
     >>> months = pd.DataFrame({"unique_id": "A", "ds": pd.to_datetime(["2026-01-01", "2026-02-01"]), "y": 1.0})
     >>> known = calendar_regressors(Calendar(), months, 1)
-    >>> np.exp(known["workdays"]).round().tolist()      # Spring Festival 2026 lies in February
+    >>> np.exp(known["workdays"]).round().tolist()      # Spring Festival 2026 is the 17th of February
     [21.0, 16.0, 22.0]
+    >>> known[["festival_before", "festival_after"]].round(2).to_numpy().T.tolist()
+    [[0.27, 0.73, 0.0], [0.0, 0.33, 0.67]]
     """
     check_horizon(horizon)
-    tidy = tidy_panel(panel)
-    frequency = infer(tidy)
-    spans = tidy.groupby("unique_id", sort=False)["ds"].agg(["min", "max"]).reset_index()
-    parts = [
-        _workdays(calendar, frequency, first, last, horizon).assign(min=first, max=last)
-        for first, last in spans[["min", "max"]].drop_duplicates().itertuples(index=False)
+    histories = read(panel)
+    counts = histories.lengths + horizon
+    series = np.repeat(np.arange(len(counts)), counts)
+    dates = histories.dates(series, np.arange(len(series)) - np.repeat(np.cumsum(counts) - counts, counts))
+    merged = _without_january(histories)[series]
+    result = pd.DataFrame({"unique_id": histories.ids[series], "ds": dates})
+    parts = []
+    for together in np.unique(merged):
+        rows = np.flatnonzero(merged == together)
+        periods, place = np.unique(dates[rows], return_inverse=True)
+        grid = _known(calendar, histories.frequency, pd.DatetimeIndex(periods), bool(together))
+        parts.append(grid.iloc[place].set_axis(rows))
+    return result.join(pd.concat(parts))
+
+
+def _without_january(histories: Histories) -> np.ndarray:
+    """Return which series of months span two Januaries or more and have a value in none."""
+    lengths = histories.lengths
+    if histories.frequency.grain != "month":
+        return np.zeros(len(lengths), bool)
+    series = np.repeat(np.arange(len(lengths)), lengths)
+    month = histories.number(series, np.arange(len(series)) - histories.offsets[series]) % 12
+    januaries = [
+        np.bincount(series[rows], minlength=len(lengths)) for rows in (month == 0, (month == 0) & histories.known)
     ]
-    return spans.merge(pd.concat(parts), on=["min", "max"])[["unique_id", "ds", "workdays"]]
+    return (januaries[0] >= 2) & (januaries[1] == 0)
 
 
-def _workdays(
-    calendar: Calendar, frequency: Frequency, first: pd.Timestamp, last: pd.Timestamp, horizon: int
-) -> pd.DataFrame:
-    """Return ln(workdays) from the period dated `first` to `horizon` periods after the one dated `last`."""
-    count = round(frequency.positions(pd.Series([first, last]))[1]) + 1 + horizon
-    dates = pd.DatetimeIndex([first, *frequency.after(first, count)])
+def _known(calendar: Calendar, frequency: Frequency, dates: pd.DatetimeIndex, merged: bool) -> pd.DataFrame:
+    """Return what the calendar knows about the periods with these dates."""
     day = pd.Timedelta(days=1)
-    starts, ends = dates[:-1], dates[1:] - day
+    months = pd.DateOffset(months=MONTHS.get(frequency.grain, 0))
     if frequency.month_end:
-        ends = starts
-        starts = starts + day - pd.DateOffset(months=MONTHS[frequency.grain])
-    found = [calendar.workdays(*span) for span in zip(starts, ends, strict=True)]
-    return pd.DataFrame({"ds": dates[:-1], "workdays": np.log(np.maximum(found, 0.5))})
+        starts, ends = dates + day - months, dates + day
+    else:
+        starts = dates
+        ends = dates + months if frequency.grain in MONTHS else dates + _DAYS[frequency.grain] * day
+    if merged:
+        starts = starts.where(ends.month != 3, starts - pd.DateOffset(months=1))
+    # The windows around a festival reach over the ends.
+    margin = pd.Timedelta(days=60)
+    days = calendar.frame(starts[0] - margin, ends[-1] + margin)
+    bounds = [(each - days["date"].iloc[0]).days.to_numpy() for each in (starts, ends)]
+
+    def total(each_day: np.ndarray) -> np.ndarray:
+        sums = np.concatenate([[0], np.cumsum(each_day)])
+        return sums[bounds[1]] - sums[bounds[0]]
+
+    workdays = days["workday"].to_numpy()
+    # A mean for the merged month: its double size belongs to the season, not to its workdays.
+    count = total(workdays) / np.where(merged & (ends.month == 3), 2, 1)
+    found = pd.DataFrame({"workdays": np.log(np.maximum(count, 0.5))})
+    if frequency.grain not in _WINDOWS:
+        return found
+    window, whole = _WINDOWS[frequency.grain], frequency.grain == "day"
+    off = days["holiday"].notna().to_numpy() & ~workdays
+    festival = off & (days["holiday"] == "Spring Festival").to_numpy()
+    if calendar.lunar_new_year and calendar.country in LUNAR_NEW_YEAR:
+        before, after = _around_festival(days, window, ~festival if whole else workdays)
+        found["festival_before"] = total(before) * (not merged) / (1 if whole else window)
+        found["festival_after"] = total(after) * (not merged) / (1 if whole else window)
+        if frequency.grain != "month":
+            year = days["date"].dt.year.to_numpy() - days["date"].dt.year.iloc[0]
+            length = np.maximum(np.bincount(year, weights=festival)[year], 1)
+            found["festival"] = total(festival / (1 if whole else length))
+    if whole:
+        found["holiday"] = total(off & ~festival).astype(float)
+    return found
+
+
+def _around_festival(days: pd.DataFrame, window: int, counted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return 1 on each counted day within `window` workdays before, and after, the day of Spring Festival."""
+    workdays = np.flatnonzero(days["workday"])
+    before, after = np.zeros(len(days)), np.zeros(len(days))
+    for festival in np.flatnonzero((days["days_to_festival"] == 0).fillna(False)):
+        at = int(np.searchsorted(workdays, festival))
+        if window <= at <= len(workdays) - window:
+            before[workdays[at - window] : festival] = 1
+            after[festival : workdays[at + window - 1] + 1] = 1
+    return before * counted, after * counted
 
 
 def _whole_series(rows: pd.DataFrame, periods: pd.DatetimeIndex, additive: bool) -> pd.DataFrame:
