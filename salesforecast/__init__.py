@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from salesforecast import demo, forecasting, present, publish
-    from salesforecast.analysis import actions, headlines, market, quality, sales, targets
+    from salesforecast.analysis import actions, archive, headlines, market, outlooks, quality, sales, targets
     from salesforecast.forecasting import accuracy, backtest, forecast, panel
-    from salesforecast.load import ImportReport, import_files
+    from salesforecast.load import ImportReport, import_files, import_sql
     from salesforecast.measures import MEASURES
     from salesforecast.present import Show
     from salesforecast.publish import Run, run
@@ -31,6 +31,7 @@ __version__ = "0.1.0"
 # name -> module that defines it; a module's own name gives the module itself.
 _PUBLIC = {
     "import_files": "salesforecast.load",
+    "import_sql": "salesforecast.load",
     "ImportReport": "salesforecast.load",
     "open": "salesforecast.workbench",
     "Workbench": "salesforecast.workbench",
@@ -44,6 +45,8 @@ _PUBLIC = {
     "run": "salesforecast.publish",
     "Run": "salesforecast.publish",
     "actions": "salesforecast.analysis.actions",
+    "archive": "salesforecast.analysis.archive",
+    "outlooks": "salesforecast.analysis.outlooks",
     "sales": "salesforecast.analysis.sales",
     "targets": "salesforecast.analysis.targets",
     "market": "salesforecast.analysis.market",
@@ -62,14 +65,17 @@ __all__ = [
     "Workbench",
     "accuracy",
     "actions",
+    "archive",
     "backtest",
     "demo",
     "forecast",
     "forecasting",
     "headlines",
     "import_files",
+    "import_sql",
     "market",
     "open",
+    "outlooks",
     "panel",
     "present",
     "publish",

@@ -74,7 +74,7 @@ def test_a_regressor_known_only_lately_is_used_if_that_is_half_of_the_history():
 
 def test_a_short_history_says_nothing_and_a_plan_outside_experience_is_noted():
     y, known = sales()
-    assert slopes(y[:8], known[:14], 1, 6).reason == ("short", "short")
+    assert slopes(y[:8], known[:14], 1, 6).reason == ("rare", "short")
     far = known[:, :1].copy()
     far[-1] = 5
     assert estimate(y, far, 12, 6).notes == ("regressors_used", "regressors_outside")
@@ -119,3 +119,15 @@ def test_a_plan_that_misses_periods_is_refused_with_the_first_of_them():
     panel, plan = panel_and_plan()
     with pytest.raises(BadValue, match="2025-06-01"):
         effects(panel, plan[:-1], horizon=6)
+
+
+def test_a_festival_seen_three_times_in_monthly_data_is_not_told_from_whatever_else_happened_then():
+    months = 36
+    festival = np.zeros((months, 1))
+    festival[[0, 13, 24]] = 1.0
+    y = 100 * (1 + 0.01 * np.sin(np.arange(months))) * 0.6 ** festival[:, 0]
+    assert slopes(y, festival, 12, 0).reason == ("rare",)
+    longer = np.zeros((60, 1))
+    longer[[0, 13, 24, 37, 49]] = 1.0
+    y = 100 * (1 + 0.01 * np.sin(np.arange(60))) * 0.6 ** longer[:, 0]
+    assert slopes(y, longer, 12, 0).reason == ("",)

@@ -60,6 +60,18 @@ def frames(count=4):
             "lo_95": rest * 0.8, "hi_95": rest * 1.2, "target": up,
         }),
         "accuracy": pd.DataFrame({"model": [f"m{each}" for each in range(count)], "wape": up / 2e7}),
+        "said": pd.DataFrame({
+            "period_start": days, "actual": up, "forecast": up * 1.3, "lo_80": up * 1.1, "hi_80": up * 1.5,
+        }),
+        "bars_ahead": pd.DataFrame({
+            "region": [f"区{each}" for each in range(count)], "forecast": up, "lo_80": up * 0.9, "hi_80": up * 1.1,
+            "last_year": up * 0.95,
+        }),
+        "weights": pd.DataFrame({"model": [f"m{each}" for each in range(count)], "weight": up / up.sum()}),
+        "fva": pd.DataFrame({
+            "step": (["naive", "model", "rep", "manager"] * 8)[:count], "wape": up / 2e7,
+            "fva": [np.nan, *[0.02] * (count - 1)], "verdict": [None, *["adds"] * (count - 1)],
+        }),
         "stl": pd.DataFrame({"period_start": days, "trend": up, "seasonal": up * 0.1, "remainder": -up * 0.05}),
     }  # fmt: skip
 
@@ -121,6 +133,29 @@ def test_a_period_in_progress_is_solid_as_far_as_it_got_and_hatched_to_its_end()
     assert [(row["solid"], row["hatched"], row["from"]) for row in rows] == [(300, None, 0), (100, 250, 100)]
     rows = next(iter(spec_of("columns", frame.drop(columns="forecast"))["datasets"].values()))
     assert [(row["solid"], row["hatched"]) for row in rows] == [(300, None), (None, 100)]
+
+
+def test_a_forecast_stands_hatched_beside_its_outcome_and_a_miss_of_the_interval_is_ringed():
+    frame = pd.DataFrame({
+        "period_start": months(2), "actual": [1e6, 1.6e6], "forecast": [1.1e6, 1.1e6], "lo_80": 0.9e6, "hi_80": 1.3e6,
+    })  # fmt: skip
+    drawing = svg_of("said", frame)
+    assert len(re.findall(r'fill="url\(#[^"]+\)"', drawing)) == 2 and drawing.count('fill="#d6e2ee"') == 2
+    assert ">+10%<" in drawing and ">−31%<" in drawing
+    assert len(re.findall(r'A10[^"]*" stroke="#404040"', drawing)) == 1
+    said = tell(find_kind("said"), frame, ZH, "销售额")
+    assert said[0] == "可对照的 2 期中，1 期的实际落在当时说的 80% 区间内。"
+
+
+def test_a_stair_goes_down_by_what_each_step_gains_and_chance_is_grey():
+    frame = pd.DataFrame({
+        "step": ["naive", "model", "manager"], "wape": [0.2, 0.12, 0.13], "fva": [np.nan, 0.08, -0.01],
+        "verdict": [None, "adds", "even"],
+    })  # fmt: skip
+    drawing = svg_of("fva", frame)
+    assert ">▼ 8.0<" in drawing and ">▲ 1.0<" in drawing and ">照抄去年<" in drawing
+    assert f'fill="{ZH.good}"' in drawing and f'fill="{ZH.bad}"' not in drawing
+    assert "模型比上一步少错 8.0 个百分点。" in tell(find_kind("fva"), frame, ZH, "")
 
 
 def test_red_up_swaps_the_colours_and_less_can_be_better():

@@ -315,3 +315,98 @@ def test_a_card_without_a_value_is_left_out_and_notes_are_said_once():
     html = Show(bench()).cards(frame).html
     assert html.count('class="sf-card"') == 2
     assert html.count("期间未结束") == 1
+
+
+def record(**last):
+    """A frame of `archive.said`: one month, 1,234 万 said, 1,150 万 sold."""
+    row = {
+        "period_start": pd.Timestamp("2026-10-01"), "made_on": pd.Timestamp("2026-09-30"), "forecast": 12.34e6,
+        "lo_80": 10e6, "hi_80": 14e6, "actual": 11.5e6, "miss": 0.84e6, "miss_pct": 0.073, "inside_80": 1.0, **last,
+    }  # fmt: skip
+    frame = pd.DataFrame([row])
+    frame.attrs = {"n": 1, "wape": 0.073, "naive_wape": 0.1, "bias": 0.073, "leaning": "even", "inside": 1}
+    return frame
+
+
+def test_the_record_says_what_was_said_and_what_happened():
+    said = str(Show(bench()).said(record()))
+    assert said == (
+        "上次（2026年9月30日）说2026年10月为 1,234 万元（80% 区间 1,000 万元至 1,400 万元），实际 1,150 万元："
+        "预测偏高 7.3%，在区间内。"
+    )
+    low = record(forecast=9e6, miss=-2.5e6, miss_pct=-0.217, inside_80=0.0)
+    assert "预测偏低 21.7%，在区间外" in str(Show(bench()).said(low))
+    assert "the forecast was 7.3% too high" in str(Show(bench("en")).said(record()))
+
+
+def test_a_longer_record_says_how_good_it_is_and_which_way_it_leans():
+    frame = record()
+    frame.attrs |= {"n": 6, "inside": 5, "leaning": "high"}
+    said = str(Show(bench()).said(frame))
+    assert "6 期：加权误差 7.3%，照抄去年同期为 10.0%；5 期落在 80% 区间内" in said and "持续偏高，平均高 7.3%" in said
+
+
+def test_without_an_archive_it_says_so_and_a_moved_landing_is_told():
+    landings = pd.DataFrame({"made_on": [pd.Timestamp("2026-09-30")], "forecast": [169e6]})
+    outlook = pd.DataFrame({"kind": ["actual"]})
+    outlook.attrs = {"landing": 167.8e6}
+    said = str(Show(bench()).said(record().iloc[:0], landings, outlook))
+    assert said.startswith("还没有可对照的存档预测") and "2026年9月30日说 1.69 亿元，现在 1.68 亿元（−0.7%）" in said
+
+
+def test_forecasts_are_handed_to_the_archive_as_plain_values_and_shown_nowhere():
+    rows = pd.DataFrame({
+        "forecaster": ["theta"], "measure": "revenue", "scope_type": "company", "scope_id": "*", "grain": "month",
+        "period_start": [pd.Timestamp("2026-11-01")], "value": [0.1 + 0.2], "lo_80": [float("nan")],
+    })  # fmt: skip
+    shown = Show(bench()).archive(rows)
+    (bundle,) = [value for kind, value in shown.data.items() if kind.endswith("+json")]
+    assert json.loads(json.dumps(bundle))["rows"] == [
+        {"forecaster": "theta", "measure": "revenue", "scope_type": "company", "scope_id": "*", "grain": "month",
+         "period_start": "2026-11-01", "value": 0.1 + 0.2, "lo_80": None}
+    ]  # fmt: skip
+    assert "text/html" not in shown.data and shown.metadata["salesforecast"]["kind"] == "archive"
+
+
+def test_callers_are_masked_and_models_are_named():
+    frame = pd.DataFrame({
+        "forecaster": ["rep:P01", "manager:P01", "combination", "rep:*"], "wape": 0.1,
+        "leaning": ["high", "even", "low", "even"], "verdict": "even", "fva": 0.012,
+    })  # fmt: skip
+    table = str(Show(bench()).table(frame, caption="callers"))
+    assert "销售 张** P01 | 10.0% | 偏高（虚高） | 差别不大 | +1.2" in table and "经理 张** P01" in table
+    assert "多模型组合" in table and "销售上报合计" in table
+    said = str(Show(bench()).leanings(frame.assign(bias=0.3)[:2]))
+    assert said == "报得偏高、超出偶然的有 1 人，最明显：张** P01 +30.0%。"
+    assert "2 人的上报都看不出" in str(Show(bench()).leanings(frame.assign(bias=0.3, leaning="even")[:2]))
+
+
+def test_a_forecast_is_summed_up_in_one_sentence_with_or_without_last_year():
+    day = pd.Timestamp
+    whole = {
+        "n": 2, "first": day("2026-11-01"), "last": day("2026-12-01"), "total": 30e6, "lo_80": 25e6, "hi_80": 35e6,
+        "yoy": 0.05, "high": 18e6, "high_period": day("2026-12-01"), "low": 12e6, "low_period": day("2026-11-01"),
+    }  # fmt: skip
+    said = str(Show(bench()).ahead(whole))
+    assert said.startswith("2026年11月至2026年12月") and "预计合计 3,000 万元" in said and "+5.0%" in said
+    assert "上年" not in str(Show(bench()).ahead({**whole, "yoy": None}))
+    assert str(Show(bench("en")).ahead({**whole, "n": 1})).endswith("80% interval CNY 25.0M to CNY 35.0M).")
+
+
+def test_members_are_named_with_their_weights_and_equal_ones_say_why():
+    weights = pd.DataFrame({"model": ["theta", "drift"], "weight": [0.7, 0.3]})
+    assert "由 2 个方法合成" in str(Show(bench()).members(weights)) and "70%" in str(Show(bench()).members(weights))
+    assert "权重相同" in str(Show(bench()).members(weights.assign(weight=0.5)))
+    assert "只用" in str(Show(bench()).members(weights[:1]))
+
+
+def test_levels_say_how_far_their_whole_is_from_the_forecast_alone():
+    parts = pd.DataFrame({"forecast": [101e6, 1.0]})
+    assert "相差 +1.0%" in str(Show(bench()).parts(parts, 100e6))
+    assert "相差" not in str(Show(bench()).parts(parts, 101e6))
+    rows = pd.DataFrame({"depth": [1, 2], "scope_type": "region", "scope_id": ["华东", "上海"], "forecast": 1e6})
+    company = pd.DataFrame({"scope_type": ["company"], "scope_id": ["*"], "wape": [0.1]})
+    assert "全公司 | 10.0%" in str(
+        Show(bench()).table(company, caption="archive_accuracy", total=None, columns=["scope_id", "wape"])
+    )
+    assert "\u2003上海" in str(Show(bench()).table(rows, caption="hierarchy", columns=["scope_id", "forecast"]))

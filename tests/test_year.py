@@ -65,6 +65,25 @@ def test_the_interval_of_the_year_shrinks_with_what_is_left_of_the_month(make_st
     assert late["hi_80"] - late["lo_80"] < 0.8 * (early["hi_80"] - early["lo_80"])
 
 
+def test_the_interval_of_the_month_is_as_wide_as_its_curve_was_wrong(make_store):
+    # One month sells all on its first workday, the next on its last, the other way round a year later: no curve fits.
+    def month(start, regular):
+        days = pd.bdate_range(start, start + pd.offsets.MonthEnd(0))
+        return (
+            [(days[0], 50), (days[-1], 50)] if regular else [(days[-1 if (start.month + start.year) % 2 else 0], 100)]
+        )
+
+    starts = pd.date_range("2023-01-01", "2026-10-01", freq="MS")
+    widths = {}
+    for regular in (True, False):
+        sold = lines(*[(day.date(), amount) for start in starts for day, amount in month(start, regular)])
+        store = make_store(path=None if regular else make_store().with_name("other.duckdb"), transactions=sold)
+        row = outlook(store, forecast_of("2026-10-01", mean=100.0, width=10.0), "2026-10-16", "2026-10").iloc[9]
+        widths[regular] = row["hi_80"] - row["forecast"]
+    assert widths[True] < 10
+    assert widths[False] > 40, "half of the month's 100, more or less"
+
+
 def test_on_the_last_workday_the_year_lands_where_it_stands(make_store):
     sales = lines(("2025-12-01", 60), ("2026-01-05", 5), ("2026-10-15", 50), ("2026-12-02", 38))
     facts = outlook(year_of(make_store, sales, 120), forecast_of("2026-12-01"), "2026-12-30", "2026-12").attrs

@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 YEARS = 3
 
 
-def progress(wb: Workbench, period: Period, measure: str = "revenue") -> pd.DataFrame:
+def progress(wb: Workbench, period: Period, measure: str = "revenue", sold: pd.Series | None = None) -> pd.DataFrame:
     """Return the expected cumulative share of a period, day by day.
 
     One row per day. Columns: date; even (workdays passed / workdays, 0 to 1); seasonal.
 
     `seasonal` is the mean of the cumulative daily shares of the same period in up to three past years, read at the
-    same share of workdays. With fewer years it is shrunk to `even`: with n years it counts n/3.
+    same share of workdays. With fewer years it is shrunk to `even`: with n years it counts n/3. `sold` is the measure
+    by day (`daily_values`) for whoever asks for many periods.
     """
     days = wb.calendar.frame(period.start, period.end)
     even = _elapsed(days["workday"].to_numpy(bool))
@@ -32,20 +33,26 @@ def progress(wb: Workbench, period: Period, measure: str = "revenue") -> pd.Data
     bases = _bases(wb, period)
     if not bases:
         return frame
-    values = _daily(wb, measure, bases[-1].start, bases[0].end)
-    shapes = []
-    for base in bases:
-        sold = values.reindex(pd.date_range(base.start, base.end), fill_value=0.0).to_numpy().cumsum()
-        at = _elapsed(wb.calendar.frame(base.start, base.end)["workday"].to_numpy(bool))
-        # Several days share one count of workdays (weekends): the last of them counts.
-        ends = np.append(np.flatnonzero(np.diff(at) > 0), len(at) - 1)
-        shape = np.interp(even, np.append(0.0, at[ends]), np.append(0.0, sold[ends]))
-        if sold[-1] > 0:
-            shapes.append(np.clip(shape / sold[-1], 0.0, 1.0))
+    values = daily_values(wb, measure, bases[-1].start, bases[0].end) if sold is None else sold
+    shapes = [shape for base in bases if (shape := filled(wb, base, values, even)) is not None]
     if shapes:
         weight = len(shapes) / YEARS
         frame["seasonal"] = weight * np.mean(shapes, axis=0) + (1 - weight) * even
     return frame
+
+
+def filled(wb: Workbench, period: Period, values: pd.Series, even: np.ndarray) -> np.ndarray | None:
+    """Return the share of a past period that was sold when given shares of its workdays had passed.
+
+    `values` is a measure by day. None where nothing was sold.
+    """
+    sold = values.reindex(pd.date_range(period.start, period.end), fill_value=0.0).to_numpy().cumsum()
+    if sold[-1] <= 0:
+        return None
+    at = _elapsed(wb.calendar.frame(period.start, period.end)["workday"].to_numpy(bool))
+    # Several days share one count of workdays (weekends): the last of them counts.
+    ends = np.append(np.flatnonzero(np.diff(at) > 0), len(at) - 1)
+    return np.clip(np.interp(even, np.append(0.0, at[ends]), np.append(0.0, sold[ends])) / sold[-1], 0.0, 1.0)
 
 
 def last_year(wb: Workbench, period: Period, measure: str = "revenue") -> np.ndarray:
@@ -60,7 +67,7 @@ def last_year(wb: Workbench, period: Period, measure: str = "revenue") -> np.nda
         return np.full(period.days, np.nan)
     parts = [period] if period.grain in ("day", "week") else wb.calendar.periods(period.start, period.end, "month")
     ends = [end for part in parts for end in _same_days(wb, part)]
-    sold = _daily(wb, measure, base.start, base.end)
+    sold = daily_values(wb, measure, base.start, base.end)
     return sold.reindex(pd.date_range(base.start, base.end), fill_value=0.0).cumsum()[pd.DatetimeIndex(ends)].to_numpy()
 
 
@@ -86,7 +93,8 @@ def _bases(wb: Workbench, period: Period) -> list[Period]:
     return bases
 
 
-def _daily(wb: Workbench, measure: str, first: date, last: date) -> pd.Series:
+def daily_values(wb: Workbench, measure: str, first: date, last: date) -> pd.Series:
+    """Return an additive measure by day; days without a sale are left out."""
     found = measures.values(wb, [measure], grain="day", start=first, end=last)
     return pd.Series(found[measure].astype("float64").to_numpy(), index=pd.to_datetime(found["period_start"]))
 

@@ -8,9 +8,11 @@ import pandas as pd
 
 from salesforecast.analysis import goals
 from salesforecast.analysis.comparison import ratio
+from salesforecast.analysis.records import controls, customers, drift, duplicates, freshness, problems
 from salesforecast.analysis.sections import SECTIONS, section
 from salesforecast.engine import quote
 from salesforecast.findings import Finding
+from salesforecast.load.rules import violations
 from salesforecast.schema import TABLES
 from salesforecast.workbench import BASES
 
@@ -18,12 +20,22 @@ if TYPE_CHECKING:
     from salesforecast.calendar import Period
     from salesforecast.workbench import Workbench
 
+__all__ = [
+    "checks", "completeness", "controls", "customers", "drift", "duplicates", "findings", "freshness", "imports",
+    "orphans", "problems", "rejected", "sections",
+]  # fmt: skip
+
 NAN = float("nan")
 # A column that hardly any line of the basis has (payments name no product) is not used, rather than incomplete.
 NEVER_FILLED = 0.95
 ORPHANS = 0.01
 MISSING = 0.05
 SAME_DAY = 0.2
+# Rules of stored rows that no other check tells; under a scope they are left out, as they look at the whole store.
+_RULES = (
+    "returned_more", "below_cost", "closed_without_day", "closed_before_created", "open_without_amount",
+    "solved_before_opened", "left_before_hired",
+)  # fmt: skip
 # The rule that refuses the second copy of a row.
 REPEATED = "duplicate_key"
 # Columns of `sales` that measures are made of.
@@ -58,7 +70,8 @@ def completeness(wb: Workbench) -> pd.DataFrame:
 def orphans(wb: Workbench) -> pd.DataFrame:
     """Return the references that point to rows which are not loaded, the worst first.
 
-    Columns: table, column, references (the table pointed to), rows (with a reference), orphans, share. References
+    Columns: table, column, references (the table pointed to), rows (with a reference), orphans, share, amount (their
+    sum of money for lines and deals, else NaN). References
     to a table that was never loaded are left out: nothing can be said about them. A reference may lead out of the
     scope: it is looked up among all rows of the table, whatever the workbench shows of it.
     """
@@ -68,15 +81,18 @@ def orphans(wb: Workbench) -> pd.DataFrame:
             if not column.references or not wb.has(table.name) or not wb.has(column.references):
                 continue
             key = TABLES[column.references].key[0]
+            known = f"(SELECT {key} FROM store.{column.references} WHERE {key} IS NOT NULL)"
+            money = "amount" if table.name in ("transactions", "deals") else "NULL"
             row = wb.sql(
-                f"SELECT count(*) AS rows, count(*) FILTER (WHERE {column.name} NOT IN "
-                f"(SELECT {key} FROM store.{column.references} WHERE {key} IS NOT NULL)) AS orphans "
+                f"SELECT count(*) AS rows, count(*) FILTER (WHERE {column.name} NOT IN {known}) AS orphans, "
+                f"sum({money}) FILTER (WHERE {column.name} NOT IN {known}) AS amount "
                 f"FROM {table.name} WHERE {column.name} IS NOT NULL"
             ).iloc[0]
             rows, lost = int(row["rows"]), int(row["orphans"])
+            amount = float(row["amount"]) if pd.notna(row["amount"]) else NAN
             if rows:
-                pieces.append((table.name, column.name, column.references, rows, lost, ratio(lost, rows)))
-    frame = pd.DataFrame(pieces, columns=["table", "column", "references", "rows", "orphans", "share"])
+                pieces.append((table.name, column.name, column.references, rows, lost, ratio(lost, rows), amount))
+    frame = pd.DataFrame(pieces, columns=["table", "column", "references", "rows", "orphans", "share", "amount"])
     return frame.sort_values(["share", "table", "column"], ascending=[False, True, True], ignore_index=True)
 
 
@@ -112,7 +128,8 @@ def checks(wb: Workbench) -> pd.DataFrame:
     """
     rows = [
         *_rejected_rows(wb), *_excluded_rows(wb), *_orphan_rows(wb), *_missing_rows(wb), *_unassigned_rows(wb),
-        *_target_rows(wb), *_deal_rows(wb), *_calendar_rows(wb),
+        *_target_rows(wb), *_deal_rows(wb), *_calendar_rows(wb), *_duplicate_rows(wb), *_import_rows(wb),
+        *_rule_rows(wb),
     ]  # fmt: skip
     frame = pd.DataFrame(rows, columns=_CHECKS)
     order = frame["severity"].map(_SEVERITIES)
@@ -210,7 +227,7 @@ def _excluded_rows(wb: Workbench) -> list[tuple]:
 def _orphan_rows(wb: Workbench) -> list[tuple]:
     found = orphans(wb)
     return [
-        ("orphans", "warning", each.table, each.column, each.orphans, each.share, NAN, "shown_unassigned")
+        ("orphans", "warning", each.table, each.column, each.orphans, each.share, each.amount, "shown_unassigned")
         for each in found[found["share"] > ORPHANS].itertuples()
     ]
 
@@ -323,6 +340,45 @@ def _deal_rows(wb: Workbench) -> list[tuple]:
              "close_date_default")
         )  # fmt: skip
     return rows
+
+
+def _duplicate_rows(wb: Workbench) -> list[tuple]:
+    """Return the surplus records of customers that are there more than once; amount = what is sold under them."""
+    twice = duplicates(wb)
+    if twice.empty:
+        return []
+    groups = twice.drop_duplicates("group")
+    surplus, count = len(twice) - len(groups), int(wb.sql("SELECT count(*) AS n FROM customers").iloc[0, 0])
+    return [
+        ("duplicate_customers", "warning", "customers", "name", surplus, ratio(surplus, count),
+         float(groups["surplus"].sum()), "customers_split")
+    ]  # fmt: skip
+
+
+def _import_rows(wb: Workbench) -> list[tuple]:
+    """Return total rows of files that their lines do not make, and what changed from import to import."""
+    if wb.scope:
+        return []
+    wrong = controls(wb)
+    rows = [
+        ("control_total", "warning", table, None, len(part), NAN, NAN, "see_controls")
+        for table, part in wrong[~wrong["agrees"]].groupby("table", sort=True)
+    ]
+    return rows + [
+        ("import_drift", "info", table, None, len(part), NAN, NAN, "see_drift")
+        for table, part in drift(wb).groupby("table", sort=True)
+    ]
+
+
+def _rule_rows(wb: Workbench) -> list[tuple]:
+    if wb.scope:
+        return []
+    found = violations(wb.engine, wb.as_of, wb.settings.currency.base, 1, _RULES)
+    return [
+        (each.rule, each.severity, each.table, each.column, each.rows, ratio(each.rows, wb.engine.count(each.table)),
+         each.amount, each.effect)
+        for each in found.itertuples()
+    ]  # fmt: skip
 
 
 def _calendar_rows(wb: Workbench) -> list[tuple]:

@@ -14,7 +14,7 @@ from salesforecast.analysis.goals import Goal
 from salesforecast.analysis.progress import last_year, progress, recent_span
 from salesforecast.analysis.sections import section
 from salesforecast.analysis.series import daily
-from salesforecast.analysis.year import months, outlook, outlook_findings, track_record
+from salesforecast.analysis.year import ahead, months, outlook, outlook_findings, track_record
 from salesforecast.errors import lookup
 from salesforecast.findings import Finding
 from salesforecast.measures import MEASURES
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from salesforecast.calendar import Period
     from salesforecast.workbench import Workbench
 
-__all__ = ["attainment", "findings", "months", "outlook", "outlook_findings", "pacing", "scope_types", "track_record"]
+__all__ = [
+    "ahead", "attainment", "findings", "months", "outlook", "outlook_findings", "pacing", "scope_types", "track_record",
+]  # fmt: skip
 
 NAN = float("nan")
 _COLUMNS = [

@@ -25,7 +25,7 @@ SMALLEST_SPREAD = 0.001
 # Days to Spring Festival (negative after it): stocking up; then, from the 20th of the twelfth lunar month to the 15th
 # of the first, business slows down; then catching up.
 FESTIVAL_DAYS = ((11, 28), (-14, 10), (-28, -15))
-_PARTS = ["trend", "seasonal", "remainder", "z", "expected", "expected_lo", "expected_hi", "adjusted"]
+_PARTS = ["trend", "seasonal", "of_calendar", "remainder", "z", "expected", "expected_lo", "expected_hi", "adjusted"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,7 @@ def trend(
     """Return a series up to a period with its trend, its season, its calendar effects and its anomalies.
 
     The columns of `series` plus, in the unit of the measure: trend; seasonal (season and calendar effects together);
+    of_calendar (what of it moves with the calendar: workdays, Spring Festival);
     remainder (value − trend − seasonal); z (robust z of the remainder); anomaly (|z| > 3.5; missing where z is);
     expected (trend + seasonal) and the range expected_lo to expected_hi (95 %); adjusted (seasonally adjusted value);
     event (`spring_festival` in the month or week of its first day, else None).
@@ -126,6 +127,7 @@ def decompose(values: np.ndarray, season: int, effects: np.ndarray | None = None
         {
             "trend": back(level),
             "seasonal": expected - back(level),
+            "of_calendar": expected - back(level + cycle - moved),
             "remainder": values - expected,
             "z": z,
             "expected": expected,

@@ -9,7 +9,7 @@ import pandas as pd
 
 from salesforecast import forecasting, measures
 from salesforecast.analysis import goals
-from salesforecast.analysis.progress import progress
+from salesforecast.analysis.running import remainder
 from salesforecast.analysis.sections import section
 from salesforecast.errors import BadValue, NoData
 from salesforecast.findings import Finding
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from salesforecast.workbench import Workbench
 
 NAN = float("nan")
+NAIVE = "seasonal_naive"
 HORIZON = 12  # months ahead: wherever the year stands, its end is in sight
 LEAST_COVERAGE = 0.6  # of outcomes inside the 80 % interval, below which a probability is not stated
 
@@ -63,14 +64,14 @@ def outlook(
     """Return the months of the fiscal year of a period, actual where it is known and forecast where it is not.
 
     When that year is complete, it is the next year's months that are returned: there is no forecast left in a past one.
-    `forecast` is a frame of `sf.forecast` for monthly revenue of the whole scope, one row per month, `backtest` one of
-    `sf.backtest`, by which the interval of the year is measured; without them both are made here. Columns:
+    `forecast` is a frame of `sf.forecast` for monthly revenue of the whole scope, one row per month (rows of the
+    seasonal naive method beside those of another are left aside), `backtest` one of `sf.backtest`, by which the
+    interval of the year is measured; without them both are made here (`ahead`). Columns:
     period_start, actual, forecast, lo_80, hi_80, target, kind (`actual`; `partial` the month in progress; `forecast`).
     Forecast columns are NaN where the horizon does not reach, and everywhere when no month is complete.
 
-    The month in progress comes to what is sold so far plus the part of its forecast that the rest of the month usually
-    brings (1 − `progress.progress`, seasonal or by workdays as the settings define). Its interval shrinks with the
-    square root of that part and does not reach below what is sold.
+    The month in progress comes to what is sold so far plus what its remaining days usually bring
+    (`running.remainder`).
 
     `attrs` holds the landing of the year when the forecast reaches its end: landing, lo_80, hi_80, target, p_reach,
     actual (of complete months), period (id of the year). `p_reach` is NaN without a target, and when the backtest does
@@ -81,13 +82,11 @@ def outlook(
     year = wb.calendar.shift(year, 1) if wb.finished(year) else year
     frame = months(wb, year)
     if forecast is None:
-        forecast, backtest = _own_forecast(wb)
-    ahead = forecast.set_index(pd.DatetimeIndex(forecast["ds"]))
-    if ahead.index.has_duplicates:
-        raise BadValue("The outlook takes the forecast of one series, one row per month. Forecast the total, no `by`.")
+        forecast, backtest = ahead(wb)
+    months_ahead = by_month(forecast)
     frame["kind"] = np.select([frame["complete"], frame["actual"].notna()], ["actual", "partial"], "forecast")
     to_come = frame[~frame["complete"]].set_index("period_start")
-    rest = _remainder(wb, ahead[ahead.index.isin(to_come.index)], to_come.index[to_come["kind"] == "partial"])
+    rest = remainder(wb, months_ahead[months_ahead.index.isin(to_come.index)])
     shown = rest[["mean", "lo_80", "hi_80"]].add(to_come["actual"].reindex(rest.index).fillna(0.0), axis=0)
     shown = shown.reindex(pd.DatetimeIndex(frame["period_start"])).reset_index(drop=True)
     frame = frame.join(shown.rename(columns={"mean": "forecast"}))
@@ -97,13 +96,48 @@ def outlook(
     return result
 
 
-def track_record(wb: Workbench) -> pd.DataFrame:
+def ahead(wb: Workbench) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """Return the forecast of monthly revenue a year ahead, and its backtest at six moments of the past.
+
+    The forecast is a frame of `sf.forecast` that knows the workdays ahead, followed by the rows of the seasonal naive
+    method; without rows where no month is complete. The backtest looks six months ahead; None where the history is
+    too short for one.
+    """
+    try:
+        history = forecasting.panel(wb)
+    except NoData:
+        return pd.DataFrame({name: [] for name in ("ds", "model", "mean", "lo_80", "hi_80")}), None
+    known = forecasting.calendar_regressors(wb.calendar, history, HORIZON)
+    ours = forecasting.forecast(history, HORIZON, regressors=known)
+    naive = forecasting.forecast(history, HORIZON, models=NAIVE)
+    both = ours if (ours["model"] == NAIVE).all() else pd.concat([ours, naive], ignore_index=True)
+    try:
+        return both, _backtest(wb, history)
+    except NoData:
+        return both, None
+
+
+def by_month(forecast: pd.DataFrame, naive: bool = False) -> pd.DataFrame:
+    """Return a monthly forecast of one series indexed by month: its main rows, or those of the seasonal naive method.
+
+    Raises `BadValue` for several rows in a month.
+    """
+    rows = forecast
+    if "model" in forecast.columns and (naive or not (forecast["model"] == NAIVE).all()):
+        rows = forecast[(forecast["model"] == NAIVE) == naive]
+    rows = rows.set_index(pd.DatetimeIndex(rows["ds"]))
+    if rows.index.has_duplicates:
+        raise BadValue("The outlook takes the forecast of one series, one row per month. Forecast the total, no `by`.")
+    return rows
+
+
+def track_record(wb: Workbench, backtest: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return how well the forecasts of `outlook` would have done at six moments of the past, six months ahead.
 
-    A frame of `sf.accuracy`: the combination first, the seasonal naive method last. Raises `NoData` when the history
-    is too short to tell.
+    A frame of `sf.accuracy`: the combination first, the seasonal naive method last. `backtest` is that of `ahead`,
+    made here when it is not given. Raises `NoData` when the history is too short to tell.
     """
-    return forecasting.accuracy(_own_backtest(wb))
+    return forecasting.accuracy(_backtest(wb, forecasting.panel(wb)) if backtest is None else backtest)
 
 
 def outlook_findings(outlook: pd.DataFrame, period: str) -> list[Finding]:
@@ -121,22 +155,7 @@ def outlook_findings(outlook: pd.DataFrame, period: str) -> list[Finding]:
     return [Finding(kind, "forecast", "revenue", gap, certainty, period, values=values, action=action)]
 
 
-def _own_forecast(wb: Workbench) -> tuple[pd.DataFrame, pd.DataFrame | None]:
-    """Return forecast and backtest of monthly revenue; no rows, or None, where the history is too short."""
-    try:
-        history = forecasting.panel(wb)
-        known = forecasting.calendar_regressors(wb.calendar, history, HORIZON)
-        ahead = forecasting.forecast(history, HORIZON, regressors=known)
-    except NoData:
-        return pd.DataFrame({name: [] for name in ("ds", "mean", "lo_80", "hi_80")}), None
-    try:
-        return ahead, _own_backtest(wb)
-    except NoData:
-        return ahead, None
-
-
-def _own_backtest(wb: Workbench) -> pd.DataFrame:
-    history = forecasting.panel(wb)
+def _backtest(wb: Workbench, history: pd.DataFrame) -> pd.DataFrame:
     known = forecasting.calendar_regressors(wb.calendar, history, 6)
     return forecasting.backtest(history, horizon=6, windows=6, regressors=known)
 
@@ -145,26 +164,6 @@ def _borne_out(backtest: pd.DataFrame) -> bool:
     record = forecasting.accuracy(backtest)
     ours, naive = record.iloc[0], record.iloc[-1]
     return bool(ours["wape"] < naive["wape"] and ours["coverage_80"] >= LEAST_COVERAGE)
-
-
-def _remainder(wb: Workbench, ahead: pd.DataFrame, running: pd.DatetimeIndex) -> pd.DataFrame:
-    """Return forecasts by month with what is left of the month in progress.
-
-    A share of its mean, and the root of that share of its interval: what the remaining days bring varies independently
-    of the days before, and when a month's sales come is uncertain too.
-    """
-    rest = ahead.copy()
-    bounds = [name for name in rest.columns if str(name).startswith(("lo_", "hi_"))]
-    for start in rest.index.intersection(running):
-        month = wb.calendar.period(start, "month")
-        curve = progress(wb, month).iloc[(wb.as_of - month.start).days]
-        left = 1 - curve["even" if wb.settings.definitions.time_progress == "workdays" else "seasonal"]
-        whole = float(rest.loc[start, "mean"])
-        widths = rest.loc[start, bounds].astype(float) - whole
-        # What is sold is sold: only a month expected to be negative takes something back.
-        rest.loc[start, bounds] = (whole * left + widths * left**0.5).clip(lower=min(0.0, whole * left))
-        rest.loc[start, "mean"] = whole * left
-    return rest
 
 
 def _landing(

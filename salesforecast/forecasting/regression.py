@@ -19,6 +19,10 @@ _WEIGHTS = np.array([0.0, 0.4, 0.7, 0.85])  # memory of the moving level: none (
 _LONGEST = 240  # points that a fit looks back at most, or eight seasons, as the models do; days:
 _DAYS = 1096
 _FREEDOM = 10  # degrees of freedom below which nothing can be tested
+# What happens now and then must be seen this often, or in this many periods: the two or three months of a festival look
+# like whatever else happened in them, its thirty days do not.
+_OCCURRENCES = 4
+_PERIODS = 12
 
 
 @dataclass(frozen=True)
@@ -45,8 +49,8 @@ class Slopes:
 
     `slope` per unit of the regressor (in logs where `log`, else in the unit of the series), its standard `error` and
     `t`; `shrunk` is what forecasts use, 0 where a column is not used; `reason` says why not: "constant", "collinear"
-    (told by earlier columns), "unknown" (in the horizon or most of the history), "short" (history) or "weak"
-    (fails its test), "" where it is used. Values that were not estimated are NaN.
+    (told by earlier columns), "unknown" (in the horizon or most of the history), "rare" (happened too few
+    times), "short" (history) or "weak" (fails its test), "" where it is used. Values that were not estimated are NaN.
     """
 
     slope: np.ndarray
@@ -156,7 +160,10 @@ def slopes(y: np.ndarray, regressors: np.ndarray, season: int, horizon: int) -> 
     The level is that of simple exponential smoothing: all columns are differenced and filtered by the weight that fits
     best, so the test is honest for a random walk and for a steady level alike. Odd periods count less (Huber). The
     weakest column is dropped until each has |t| > √(4 + 2 ln k), where k is the number of regressors that could be
-    tested: 2 for one, 2.9 for ten. Slopes are shrunk by 1 − 1/t² (positive-part James–Stein).
+    tested: 2 for one, 2.9 for ten. What happens now and then (a festival once a year, a promotion) is known from as
+    many occurrences, however many periods each of them lasted: with fewer than four of them, and twelve periods in
+    all, it is not tested; with more, its t is first divided by how much wider a Student t with (occurrences − 1)
+    degrees of freedom is than a normal distribution. Slopes are shrunk by 1 − 1/t² (positive-part James–Stein).
     """
     n, count = len(y), regressors.shape[1]
     known = np.asarray(regressors, float)
@@ -165,6 +172,9 @@ def slopes(y: np.ndarray, regressors: np.ndarray, season: int, horizon: int) -> 
     slope, error, t, shrunk = np.full((4, count), np.nan)
     shrunk[:] = 0
     reason, start = _usable(known, n)
+    occurrences, periods = np.array([_occurrences(column[start:n]) for column in known.T], float).T
+    rare = (occurrences < _OCCURRENCES) & (periods < _PERIODS)
+    reason = [each or ("rare" if few else "") for each, few in zip(reason, rare, strict=True)]
     columns = [each for each in range(count) if not reason[each]]
     base = _seasonal(n, season)[start + 1 :]
     if columns and n - start - 1 - base.shape[1] - len(columns) < _FREEDOM:
@@ -175,10 +185,11 @@ def slopes(y: np.ndarray, regressors: np.ndarray, season: int, horizon: int) -> 
     if columns:
         weights = _huber(design, response)
         bound = np.sqrt(4 + 2 * np.log(len(columns)))
+        doubt = _doubt(occurrences)
         first = True
         while columns:
             found, errors = _tested(design, response, weights, len(columns))
-            tested = found / errors
+            tested = found / errors / doubt[columns]
             weakest = int(np.argmin(np.abs(tested)))
             passed = abs(tested[weakest]) > bound
             told = slice(None) if first or passed else slice(weakest, weakest + 1)
@@ -190,6 +201,27 @@ def slopes(y: np.ndarray, regressors: np.ndarray, season: int, horizon: int) -> 
             design = np.delete(design, weakest, axis=1)
             first = False
     return Slopes(slope, error, t, shrunk, tuple(reason), log)
+
+
+def _occurrences(values: np.ndarray) -> tuple[float, float]:
+    """Return how many runs of periods differ from the usual value, and how many periods; no end where none is usual.
+
+    >>> promotion = [0, 0, 1, 1, 0, 0, 1, 0, 0, 0, 1, 0]
+    >>> _occurrences(np.array(promotion)), _occurrences(np.arange(12))
+    ((3, 4), (inf, inf))
+    """
+    found, times = np.unique(values, return_counts=True)
+    if 2 * times.max() < len(values):
+        return np.inf, np.inf
+    special = values != found[times.argmax()]
+    return int(special[0]) + int((np.diff(special.astype(int)) > 0).sum()), int(special.sum())
+
+
+def _doubt(occurrences: np.ndarray) -> np.ndarray:
+    """Return how much wider Student's t with (occurrences − 1) degrees of freedom is than the normal, at 95 %."""
+    from scipy.special import stdtrit
+
+    return stdtrit(occurrences - 1, 0.975) / stdtrit(np.inf, 0.975)
 
 
 def _usable(known: np.ndarray, n: int) -> tuple[list[str], int]:

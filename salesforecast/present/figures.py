@@ -8,7 +8,13 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from salesforecast.errors import BadValue, lookup
-from salesforecast.present import column_charts, line_charts, structure_charts, svg  # noqa: F401  (register kinds)
+from salesforecast.present import (  # noqa: F401  (register kinds)
+    column_charts,
+    forecast_charts,
+    line_charts,
+    structure_charts,
+    svg,
+)
 from salesforecast.present.charts import KINDS, Kind, Style, iso, normalise, readable
 from salesforecast.present.drawings import swatch
 from salesforecast.present.labels import label

@@ -333,16 +333,18 @@ def _tell_stl(frame: pd.DataFrame, style: Style) -> Sentences:
     })]  # fmt: skip
 
 
-@kind("stl", _tell_stl, needs=("period_start", "trend", "seasonal", "remainder"), shows=("value",))
+@kind("stl", _tell_stl, needs=("period_start", "trend", "seasonal", "remainder"), shows=("calendar", "value"))
 def stl(frame: pd.DataFrame, style: Style) -> Any:
-    """Draw trend, season and remainder of a series one below the other, all on one scale.
+    """Draw trend, season, calendar and remainder of a series one below the other, all on one scale.
 
-    Columns: period_start, trend, seasonal, remainder.
+    Columns: period_start, trend, seasonal, remainder; optional calendar, drawn where there is any.
     """
-    names = ("trend", "seasonal", "remainder")
-    data = _prepared(frame, style, names)
+    names: tuple[str, ...] = ("trend", "seasonal", "remainder")
+    data = _prepared(frame, style, (*names, "calendar"))
+    if data["calendar"].abs().sum() > 0:
+        names = ("trend", "seasonal", "calendar", "remainder")
     x = time_axis(frame["period_start"], style)
-    total, gap = (340 if style.narrow else 390), 28
+    total, gap = (340 if style.narrow else 390) + 50 * (len(names) - 3), 38
     ranges = [limits(data[each]) for each in names]
     # One unit is equally high in all three: that is what makes them comparable.
     pixels = (total - gap * 3) / sum(high - low for low, high in ranges)
@@ -352,7 +354,7 @@ def stl(frame: pd.DataFrame, style: Style) -> Any:
         row = top + max((high - low) * pixels, 12)
         y_scale = scale(low, high, top, row)
         layers += [
-            note_text(style.say(f"part_{name}"), 0, top - 14, color=QUIET),
+            note_text(style.say(f"part_{name}"), 0, top - 25, color=QUIET),
             alt.Chart(data[["t"]].iloc[:1])
             .mark_rule(color="#c9c9c9")
             .encode(y=alt.YDatum(0, scale=y_scale, axis=None)),

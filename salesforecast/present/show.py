@@ -11,7 +11,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from salesforecast.errors import BadValue, NoData, lookup
-from salesforecast.present import blocks, tables
+from salesforecast.present import blocks, forecast_words, tables
 from salesforecast.present.labels import has_label, label
 from salesforecast.present.style import Style
 from salesforecast.present.words import Words, missing
@@ -34,6 +34,7 @@ ul.sf-cards:not(.list-inline), .sf-card ul:not(.list-inline), ol.sf-findings:not
 }
 .sf-table .sf-text.sf-text { text-align: left; }
 """
+ARCHIVE = "application/vnd.salesforecast.forecasts+json"
 _CODED = {"model": "model", "event": "event"}
 
 
@@ -180,7 +181,7 @@ class Show:
         shown, more = tables.first_rows(frame, rows, total)
         below = self.words.sentence(label("word", "more_rows", self.words.language), {"count": more}) if more else ""
         html = tables.table(shown, look, caption, columns, total) + (blocks.prose(below, "sf-note") if more else "")
-        return _shown("table", html, "\n".join([tables.plain(shown, look, caption, columns), below]).rstrip())
+        return _shown("table", html, "\n".join([tables.plain(shown, look, caption, columns, total), below]).rstrip())
 
     def chart(
         self,
@@ -219,11 +220,57 @@ class Show:
         template = label("sentence", key, self.words.language) if key else zh if self.words.language == "zh" else en
         return _prose(self.words.sentence(template, values))
 
-    def track_record(self, accuracy: pd.DataFrame) -> Shown:
-        """Return what `sf.accuracy` says in one sentence: the error of the first method beside the naive one's."""
+    def track_record(self, accuracy: pd.DataFrame, grain: str = "month") -> Shown:
+        """Return what `sf.accuracy` says in one sentence: the error of the first method beside the naive one's.
+
+        The naive method repeats last year; of days, last week.
+        """
         errors = accuracy.set_index("model")["wape"]
         ours, naive = float(errors.iloc[0]), float(errors["seasonal_naive"])
-        return self.sentence("accuracy.record" if ours < naive else "accuracy.worse", wape=ours, naive=naive)
+        key = f"accuracy.{'record' if ours < naive else 'worse'}{'_day' if grain == 'day' else ''}"
+        return self.sentence(key, wape=ours, naive=naive)
+
+    def said(
+        self,
+        said: pd.DataFrame,
+        landings: pd.DataFrame | None = None,
+        outlook: pd.DataFrame | None = None,
+        measure: str = "revenue",
+        grain: str = "month",
+    ) -> Shown:
+        """Return what the last edition said and what happened, how good the record is, and how the year's view moved.
+
+        `said` and `landings` are frames of `sf.archive`, `outlook` of `sf.targets`. Without an archived forecast that
+        can be held against an outcome it says so.
+        """
+        return self._sentences(forecast_words.said(said, landings, outlook, self._style(measure, grain)))
+
+    def ahead(self, summary: Mapping[str, Any], measure: str = "revenue", grain: str = "month") -> Shown:
+        """Return what a forecast comes to over its horizon, in one sentence (`outlooks.summary`)."""
+        named = self.words.format(measure, "measure")
+        return self._sentences(forecast_words.ahead(summary, named, self._style(measure, grain)))
+
+    def members(self, weights: pd.DataFrame) -> Shown:
+        """Return which methods make up a forecast, with their weights (columns model, weight), in one sentence."""
+        return self._sentences(forecast_words.members(weights, self.member, self._style("revenue")))
+
+    def parts(self, parts: pd.DataFrame, alone: float, measure: str = "revenue") -> Shown:
+        """Return how the levels of `outlooks.parts` fit together; `alone` is the forecast of the whole made alone."""
+        return self._sentences(forecast_words.parts(parts, alone, self._style(measure)))
+
+    def leanings(self, callers: pd.DataFrame, most: int = 3) -> Shown:
+        """Return who calls too high and who too low, beyond chance, in one sentence (`archive.callers`)."""
+        return self._sentences(forecast_words.leanings(callers, most, self.member, self._style("revenue")))
+
+    def archive(self, rows: pd.DataFrame) -> Shown:
+        """Hand forecasts (rows of `archive.rows`) over to the archive: `sf.run` stores them, the page shows nothing."""
+        frame = rows.assign(period_start=[str(each)[:10] for each in rows["period_start"]])
+        found = [
+            {str(name): None if missing(value) else value for name, value in row.items()}
+            for row in frame.to_dict("records")
+        ]
+        text = self.words.sentence(label("word", "to_archive", self.words.language), {"n": len(found)})
+        return Shown({ARCHIVE: {"rows": found}, "text/plain": text}, _metadata("archive"))
 
     def note(self, *codes: str) -> Shown:
         """Return notes, given as codes or as words, as one paragraph."""
@@ -288,7 +335,7 @@ class Show:
             from salesforecast.forecasting.models import model_label
 
             try:
-                return model_label(value)[self.words.language]
+                return self.words.punctuated(model_label(value)[self.words.language])
             except BadValue:
                 return value
         if dimension == "event":
@@ -300,6 +347,10 @@ class Show:
             return f"{_mask(name)} {value}"
         # An id without a figure in it is a name in disguise: exports often identify customers by their names.
         return value if any(each.isdigit() for each in value) else _mask(value)
+
+    def _sentences(self, said: forecast_words.Sentences) -> Shown:
+        texts = [str(self.sentence(key, **values)) for key, values in said]
+        return _prose(("" if self.words.language == "zh" else " ").join(texts))
 
     @property
     def scope(self) -> str:
@@ -332,14 +383,15 @@ class Show:
     def _code(self, group: str, code: str) -> str:
         return label(group, code, self.words.language) if has_label(group, code) else code
 
-    def _style(self, measure: str) -> Style:
-        """Return the style of a measure: its unit and whether more of it is good."""
+    def _style(self, measure: str, grain: str = "month") -> Style:
+        """Return the style of a measure: its unit, whether more of it is good, and its periods."""
         from salesforecast.measures import MEASURES
 
         known = MEASURES.get(measure)
         better = {"higher": True, "lower": False}.get(known.direction) if known else True
         red_up = self.wb.settings.display.red_up
-        return Style(self.words, unit=known.unit if known else "count", red_up=red_up, higher_is_better=better)
+        unit = known.unit if known else "count"
+        return Style(self.words, unit=unit, grain=grain, red_up=red_up, higher_is_better=better)
 
     def _look(self, style: Style) -> tables.Look:
         return tables.Look(style, self.member, self._note, self._style)

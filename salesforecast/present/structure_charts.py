@@ -9,6 +9,8 @@ import pandas as pd
 from salesforecast.present.charts import (
     ACCENT,
     ACTUAL,
+    BAND,
+    HATCH,
     HOVER,
     LIGHT,
     QUIET,
@@ -61,11 +63,11 @@ def _named(rows: pd.DataFrame) -> list[str]:
 class _Rows:
     """The geometry of a structure chart: names left, bars in the middle, variances right."""
 
-    def __init__(self, rows: pd.DataFrame, style: Style, share: float, step: int = 34) -> None:
+    def __init__(self, rows: pd.DataFrame, style: Style, share: float, step: int = 34, names: int = 92) -> None:
         self.style, self.names = style, _named(rows)
         self.height = step * len(rows) + 22
         self.bar = 15
-        limit = 92 if style.narrow else 190
+        limit = names if style.narrow else 190
         axis = alt.Axis(
             labelLimit=limit, domain=False, title=None, labelPadding=8, labelOverlap=False, labelFontSize=12,
         )  # fmt: skip
@@ -131,24 +133,52 @@ def bars(frame: pd.DataFrame, style: Style) -> Any:
 
     Columns: a text column of members, value; optional last_year, yoy. At most 15 members; the rest is counted.
     """
+    return _bars(frame, style)
+
+
+def _tell_ahead(frame: pd.DataFrame, style: Style) -> Sentences:
+    return _tell_bars(frame.rename(columns={"forecast": "value"}), style)
+
+
+@kind(
+    "bars_ahead", _tell_ahead, needs=("forecast",), shows=("lo_80", "hi_80", "last_year", "yoy", "share"),
+    scenarios=("forecast", "last_year"),
+)  # fmt: skip
+def bars_ahead(frame: pd.DataFrame, style: Style) -> Any:
+    """Draw the forecast of each member, hatched, with its 80 % interval, the year before behind it and the change.
+
+    Columns: a text column of members, forecast; optional lo_80, hi_80, last_year, yoy.
+    """
+    return _bars(frame.rename(columns={"forecast": "value"}), style, ahead=True)
+
+
+def _bars(frame: pd.DataFrame, style: Style, ahead: bool = False) -> Any:
     rows, more = _members(frame, "value")
     data = pd.DataFrame({"name": _named(rows), "value": pd.to_numeric(rows["value"]).astype(float) / style.factor})
     data["last_year"] = (
         pd.to_numeric(rows["last_year"]).astype(float) / style.factor if "last_year" in rows else float("nan")
     )
+    for name in ("lo_80", "hi_80"):
+        known = ahead and name in rows
+        data[name] = pd.to_numeric(rows[name]).astype(float) / style.factor if known else float("nan")
     data["label"] = texts(data["value"])
-    data["end"] = data[["value", "last_year"]].max(axis=1).clip(lower=0)
-    data["tip"] = tips(rows, data["name"].tolist(), style, ("value", "last_year"))
+    data["end"] = data[["value", "last_year", "hi_80"]].max(axis=1).clip(lower=0)
+    data["tip"] = tips(rows, data["name"].tolist(), style, ("value", "lo_80", "hi_80", "last_year"))
     changes = _changes(rows)
     has_changes = bool(changes.notna().any())
     grid = _Rows(rows, style, 0.62 if has_changes else 0.86)
-    low, high = limits(data["value"], data["last_year"])
+    low, high = limits(data["value"], data["last_year"], data["hi_80"], data["lo_80"])
     x, base = grid.x("value", low, high), alt.Chart(data)
-    layers = [
+    look: dict[str, Any] = {"color": HATCH, "stroke": ACTUAL, "strokeWidth": 1} if ahead else {"color": ACTUAL}
+    band = base.transform_filter("isValid(datum.lo_80) && isValid(datum.hi_80)").mark_bar(
+        size=25, color=BAND, aria=False
+    )
+    layers = [band.encode(y=grid.y, x=grid.x("lo_80", low, high), x2=alt.X2("hi_80"))] if ahead else []
+    layers += [
         base.mark_bar(size=grid.bar, yOffset=-4, color=LIGHT).encode(
             y=grid.y, x=grid.x("last_year", low, high), description=HOVER
         ),
-        base.mark_bar(size=grid.bar, color=ACTUAL).encode(y=grid.y, x=x, description=HOVER),
+        base.mark_bar(size=grid.bar, **look).encode(y=grid.y, x=x, description=HOVER),
         grid.rule(low, high),
         base.mark_text(align="left", dx=5).encode(y=grid.y, x=grid.x("end", low, high), text=alt.Text("label:N")),
     ]
@@ -305,28 +335,23 @@ def accuracy(frame: pd.DataFrame, style: Style) -> Any:
 
     Columns: model, wape (a ratio); an optional `naive` column says which rows are the yardstick.
     """
-    rows = frame.sort_values("wape", na_position="last").head(LIMIT).reset_index(drop=True)
-    rows = rows[["model", *[each for each in rows.columns if each != "model"]]]
+    return ranked(frame, "wape", style, ascending=True)
+
+
+def ranked(frame: pd.DataFrame, column: str, style: Style, ascending: bool = False) -> Any:
+    """Return bars of a ratio by model, in the order of their size; rows whose `naive` is true are light."""
+    rows = frame.sort_values(column, ascending=ascending, na_position="last", kind="stable").head(LIMIT)
+    rows = rows[["model", *[each for each in rows.columns if each != "model"]]].reset_index(drop=True)
     naive = rows["naive"].astype(bool) if "naive" in rows.columns else pd.Series(False, index=rows.index)
-    data = pd.DataFrame({"name": _named(rows), "wape": rows["wape"].astype(float) * 100})
-    data["label"] = ["" if not text else f"{text}%" for text in texts(data["wape"], 1)]
+    data = pd.DataFrame({"name": _named(rows), "size": rows[column].astype(float) * 100})
+    data["label"] = ["" if not text else f"{text}%" for text in texts(data["size"], 1)]
     data["colour"] = [LIGHT if each else ACTUAL for each in naive]
     data["tip"] = [f"tip:{name} {text}" for name, text in zip(data["name"], data["label"], strict=True)]
-    grid = _Rows(rows, style, 0.8, step=28)
-    low, high = limits(data["wape"])
-    base, x = alt.Chart(data), grid.x("wape", low, high)
-    return finish(
-        [
-            base.mark_bar(size=14).encode(
-                y=grid.y,
-                x=x,
-                color=alt.Color("colour:N", scale=None, legend=None),
-                description=HOVER,
-            ),
-            grid.rule(low, high),
-            base.mark_text(align="left", dx=5, color=TEXT).encode(y=grid.y, x=x, text=alt.Text("label:N")),
-        ],
-        style,
-        grid.height,
-        shared="y",
+    grid = _Rows(rows, style, 0.8, step=28, names=150)
+    low, high = limits(data["size"])
+    base, x = alt.Chart(data), grid.x("size", low, high)
+    bars = base.mark_bar(size=14).encode(
+        y=grid.y, x=x, color=alt.Color("colour:N", scale=None, legend=None), description=HOVER
     )
+    names = base.mark_text(align="left", dx=5, color=TEXT).encode(y=grid.y, x=x, text=alt.Text("label:N"))
+    return finish([bars, grid.rule(low, high), names], style, grid.height, shared="y")

@@ -90,12 +90,17 @@ def first_rows(frame: pd.DataFrame, most: int, total: str | None = TOTAL) -> tup
 
 
 def plain(
-    frame: pd.DataFrame, look: Look, caption: str, columns: Sequence[str] | None = None, most: int = MOST_COLUMNS
+    frame: pd.DataFrame,
+    look: Look,
+    caption: str,
+    columns: Sequence[str] | None = None,
+    total: str | None = TOTAL,
+    most: int = MOST_COLUMNS,
 ) -> str:
     """Return the same table as lines of text, columns apart by ` | `."""
     shown = _chosen(frame, columns, most)
     lines = [caption, " | ".join(_name(each, look.style.words.language) for each in shown)]
-    lines += [" | ".join(cell.text for cell in _row(each, shown, look, TOTAL).cells) for each in _rows(frame)]
+    lines += [" | ".join(cell.text for cell in _row(each, shown, look, total).cells) for each in _rows(frame)]
     return "\n".join(lines)
 
 
@@ -288,7 +293,15 @@ def _period(value: Any, look: Look, row: Any, column: str) -> Cell:
 
 def _member(value: Any, look: Look, row: Any, column: str) -> Cell:
     dimension = str(row.get("scope_type", column)) if column == "scope_id" else column
-    return Cell(look.member(value, dimension), kind="sf-text")
+    # A row of a tree stands in by its depth: an em space survives print, phone and plain text.
+    indent = "\u2003" * max(int(row.get("depth", 1)) - 1, 0) if column == "scope_id" else ""
+    if dimension == "company":
+        return Cell(look.style.words.word("company"), kind="sf-text")
+    return Cell(indent + look.member(value, dimension), kind="sf-text")
+
+
+def _assumption(value: Any, look: Look, row: Any, column: str) -> Cell:
+    return Cell(DASH if missing(value) or value == "" else look.style.words.punctuated(str(value)), kind="sf-text")
 
 
 def _coded(group: str) -> Callable[[Any, Look, Any, str], Cell]:
@@ -320,6 +333,33 @@ def _measure(value: Any, look: Look, row: Any, column: str) -> Cell:
 
 def _model(value: Any, look: Look, row: Any, column: str) -> Cell:
     return Cell(DASH if missing(value) else look.member(value, "model"), kind="sf-text")
+
+
+def _gain(value: Any, look: Look, row: Any, column: str) -> Cell:
+    """Return a difference in percentage points, the unit in the header; within chance it has no colour."""
+    if missing(value):
+        return Cell(DASH)
+    text = look.style.words.signed(float(value) * 100, 1)
+    return (
+        Cell(text)
+        if row.get("verdict") == "even"
+        else variance(value, text, replace(look.style, higher_is_better=True))
+    )
+
+
+def _step(value: Any, look: Look, row: Any, column: str) -> Cell:
+    return Cell(DASH if missing(value) else look.style.say(f"step_{value}"), kind="sf-text")
+
+
+def _forecaster(value: Any, look: Look, row: Any, column: str) -> Cell:
+    """Return a forecaster of the archive: a model, or who made a call (`rep:P014`), masked as people are."""
+    kind, _, person = str(value).partition(":")
+    if not person or kind not in ("rep", "manager"):
+        return _model(value, look, row, column)
+    word = look.style.words.word
+    return Cell(
+        word("all_reps") if person == TOTAL else f"{word(kind)} {look.member(person, 'person')}", kind="sf-text"
+    )
 
 
 def _table(value: Any, look: Look, row: Any, column: str) -> Cell:
@@ -372,10 +412,21 @@ FORMATS: dict[str, Callable[[Any, Look, Any, str], Cell]] = {
     "measure": _measure,
     "model": _model,
     "table": _table,
+    "leaning": _coded("leaning"),
+    "verdict": _coded("verdict"),
+    "gain": _gain,
+    "assumption": _assumption,
+    "driver": _coded("driver"),
+    "unused": _coded("unused"),
+    "scenario": _coded("scenario"),
+    "step": _step,
+    "forecaster": _forecaster,
 }
-_WORDED = frozenset(
-    "date period member code effect rule field event section check text note flag measure model table".split()  # noqa: SIM905
-)
+_WORDED = frozenset({
+    "date", "period", "member", "code", "effect", "rule", "field", "event", "section", "check", "text", "note", "flag",
+    "measure", "model", "table", "leaning", "verdict", "assumption", "driver", "unused", "scenario", "step",
+    "forecaster",
+})  # fmt: skip
 
 
 def is_member(column: str) -> bool:

@@ -12,7 +12,7 @@ from string import Formatter
 from typing import TYPE_CHECKING, Any
 
 from salesforecast.errors import BadValue, lookup
-from salesforecast.present.labels import has_label, label
+from salesforecast.present.labels import full_width, has_label, label
 
 if TYPE_CHECKING:
     from salesforecast.settings import Settings
@@ -144,6 +144,14 @@ class Words:
     def signed_money(self, value: Any) -> str:
         """Return money with its sign, also when positive."""
         return self.word("missing") if missing(value) else _plus(self.money(value))
+
+    def punctuated(self, text: str) -> str:
+        """Return a text of the code (a model's assumptions) with the punctuation of its language.
+
+        >>> Words("zh").punctuated("Theta 法(对数)")
+        'Theta 法（对数）'
+        """
+        return full_width(text) if self.language == "zh" else text
 
     def percent(self, value: Any, decimals: int = 1) -> str:
         """Return a share (0.123) as a percentage (12.3%)."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from nbconvert.exporters.exporter import Exporter
 
 from salesforecast.errors import PublishBlocked
+from salesforecast.publish.archive import is_archive
 from salesforecast.publish.markup import clean, escape, markdown, plain
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ def shown_outputs(cell: NotebookNode) -> list[NotebookNode]:
         for output in cell.outputs
         if not (output.output_type == "stream" and output.name != "stdout")
         and own_kind(output) != "style"  # for JupyterLab; a page has the style sheet already
+        and not is_archive(output)
         and not any("jupyter.widget" in kind for kind in output.get("data", {}))
     ]
 

@@ -28,7 +28,7 @@ class Run(BaseModel):
 
     `files` maps each file beside the record to its SHA-256; `seconds` and `timings` are wall-clock seconds; `started`
     is UTC; `key` identifies everything that decides the page. `status` is `unchanged` only for a run that found its
-    page already published.
+    page already published. `waiting` counts runs whose forecasts the store could not take yet; it is not recorded.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -56,6 +56,7 @@ class Run(BaseModel):
     error_type: str | None = None
     cell: str | None = None
     folder: Path = Field(default=Path(), exclude=True)
+    waiting: int = Field(default=0, exclude=True)
 
     @property
     def page(self) -> Path:

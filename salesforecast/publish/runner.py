@@ -21,12 +21,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from salesforecast.engine import is_address
 from salesforecast.errors import BadInput, BadValue, SalesforecastError
-from salesforecast.publish import catalogue, places
+from salesforecast.publish import archive, catalogue, places
 from salesforecast.publish.execute import execute, quick_imports, traceback_text
 from salesforecast.publish.parameters import Parameter, declared, validate
 from salesforecast.publish.record import RECORD, Run, hash_of, load, sha256
 from salesforecast.publish.reviews import find, fingerprint, read, tidy
+from salesforecast.settings import locate
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -44,6 +46,8 @@ class _Job:
     """A run that has passed every check that needs no kernel."""
 
     notebook: NotebookNode
+    store: str | Path
+    out: Path
     folder: Path
     record: Run
     previous: Mapping[str, str] | None
@@ -69,7 +73,8 @@ def run(
     `review` is the name of a notebook below `./notebooks` or of the package. Further keywords are parameters the
     notebook declares. A page whose notebook, parameters, data, settings and software are unchanged is left as it is
     (status `unchanged`) unless `force` is set. Files lie in
-    `<out>/<review>/<period>/<scope>/<basis>/<audience>/<language>/`; the page is `Run.page`.
+    `<out>/<review>/<period>/<scope>/<basis>/<audience>/<language>/`; the page is `Run.page`. Forecasts that the
+    notebook hands over are then stored in the table `forecasts` (see `publish.archive`).
 
     Before a kernel starts it raises `UnknownName` and `BadValue` for names and parameters, `StoreError`, `NoData` and
     `BadSettings` for the data, `StoreBusy` when the same report is being published. Later `RunFailed`, `KernelDied`,
@@ -107,11 +112,13 @@ def run(
                 places.remove(leftover)
             last = current(job.folder)
             if not force and last and last.key == job.record.key and last.complete():
-                return last.model_copy(update={"status": "unchanged"})
-            try:
-                return _publish(job)
-            finally:
-                catalogue.rebuild(out)
+                done = last.model_copy(update={"status": "unchanged"})
+            else:
+                try:
+                    done = _publish(job)
+                finally:
+                    catalogue.rebuild(out)
+    return done.model_copy(update={"waiting": archive.bring_in(job.out, job.store)})
 
 
 def current(folder: Path) -> Run | None:
@@ -163,7 +170,7 @@ def _prepare(
         versions=versions,
         started=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
     )
-    return _Job(notebook, folder, record, previous)
+    return _Job(notebook, _home(store), out, folder, record, previous)
 
 
 def _publish(job: _Job) -> Run:
@@ -171,6 +178,7 @@ def _publish(job: _Job) -> Run:
     started = time.monotonic()
     work = job.folder / "runs" / f".work-{job.record.id}"
     home = work.with_name(job.record.id)
+    waiting: Path | None = None
     (job.folder / "runs").mkdir(exist_ok=True)
     work.mkdir()
     try:
@@ -191,8 +199,13 @@ def _publish(job: _Job) -> Run:
         places.sync_folder(work)
         work.rename(home)
         places.sync_folder(home.parent)
+        # Before the page can be seen: what it says is then in the archive, sooner or later.
+        if archive.FILE in files:
+            waiting = archive.keep(job.out, job.store, job.record.id, files[archive.FILE])
         places.point_to(job.folder / "current", f"runs/{home.name}")
     except BaseException as error:
+        if waiting:
+            waiting.unlink(missing_ok=True)
         places.remove(work)
         places.remove(home)
         _record_failure(job, home, error, round(time.monotonic() - started, 3))
@@ -220,7 +233,9 @@ def _files(job: _Job, executed: NotebookNode) -> dict[str, bytes]:
     checks.check_page(page, executed, record.language)
     source = nbformat.writes(tidied) + "\n"
     checks.check_secrets({"The page": page, "source.ipynb": source}, record.parameters)
-    return {"index.html": page.encode(), "source.ipynb": source.encode()}
+    files = {"index.html": page.encode(), "source.ipynb": source.encode()}
+    forecasts = archive.collected(executed, record)
+    return files if forecasts is None else {**files, archive.FILE: forecasts}
 
 
 def _facts(record: Run) -> list[tuple[str, str]]:
@@ -282,6 +297,11 @@ def _store_path(store: str | Path) -> str:
     path = Path(store)
     here = Path.cwd()
     return path.relative_to(here).as_posix() if path.is_absolute() and path.is_relative_to(here) else str(path)
+
+
+def _home(store: str | Path) -> str | Path:
+    """Return where a store is: the whole path of a file, so that each has one name, or the address of a warehouse."""
+    return str(store) if is_address(store) else locate(store).resolve()
 
 
 def _settings_path(settings: str | Path | None) -> str | None:
