@@ -325,7 +325,7 @@ def _summable(name: str) -> Measure:
 
 def _keys(wb: Workbench, by: list[str], grain: str | None) -> dict[str, str]:
     """Return the grouping columns of the result, each with its SQL."""
-    columns = {row[0]: quote(row[0]) for row in wb.engine.rows("DESCRIBE sales")}
+    columns = {name: quote(name) for name in wb.engine.names("sales")}
     keys = {}
     if grain is not None:
         lookup(dict.fromkeys(GRAINS), grain, "grain")

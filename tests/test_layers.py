@@ -6,7 +6,8 @@ from pathlib import Path
 import salesforecast
 
 ORDER = [
-    *("errors", "calendar", "settings", "schema", "engine", "demo", "load", "workbench", "measures", "findings"),
+    *("errors", "calendar", "settings", "schema", "engine", "warehouse", "demo", "load"),
+    *("workbench", "measures", "findings"),
     *("forecasting", "analysis"),
     *("present", "publish"),
     *("cli", "__main__"),

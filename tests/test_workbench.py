@@ -559,7 +559,7 @@ def test_the_working_directory_is_the_second_place_for_settings(make_store, tmp_
 
 
 def test_an_empty_store_says_how_to_fill_it(make_store):
-    with pytest.raises(NoData, match=r"is empty\. Import files: salesforecast import FILES"):
+    with pytest.raises(NoData, match="is empty; import it with: salesforecast import FILES"):
         sf.open(make_store())
 
 

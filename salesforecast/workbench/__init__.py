@@ -17,10 +17,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from salesforecast.calendar import Calendar, Day, Period, as_day
-from salesforecast.engine import Engine, connect, quote
-from salesforecast.errors import BadValue, NoData, lookup
+from salesforecast.engine import Reader, connect, is_address, quote
+from salesforecast.errors import NoData, lookup
 from salesforecast.schema import PROVENANCE, TABLES
-from salesforecast.settings import Settings, locate, settings_of
+from salesforecast.settings import Settings, load_settings, locate, settings_of
 from salesforecast.workbench import views
 from salesforecast.workbench.views import BASES, EARLIEST, SCOPES, SINCE
 
@@ -37,7 +37,7 @@ class Workbench:
     Use it in a `with` block, or `close` it. `audience` is "analyst" (unmasked) or the reader of a published page.
     """
 
-    engine: Engine = field(repr=False)
+    engine: Reader = field(repr=False)
     settings: Settings = field(repr=False)
     calendar: Calendar
     as_of: date
@@ -70,11 +70,7 @@ class Workbench:
         It sees the 12 tables (as of the day, in scope), `sales`, `cash` and `calendar`. Raises `BadValue` for
         anything but one SELECT.
         """
-        parsed = json.loads(str(self.engine.rows("SELECT json_serialize_sql($query::VARCHAR)", {"query": query})[0][0]))
-        if parsed["error"]:
-            raise BadValue(f"wb.sql takes one SELECT: {parsed['error_message']}")
-        if len(parsed["statements"]) != 1:
-            raise BadValue(f"wb.sql takes one SELECT, found {len(parsed['statements'])} statements.")
+        self.engine.check(query)
         return self.engine.frame(query, params)
 
     def has(self, name: str) -> bool:
@@ -170,15 +166,15 @@ class Workbench:
     def data_hash(self) -> str:
         """SHA-256 over the visible content of the 12 tables, the as-of date, basis and scope.
 
-        Row order, column order and provenance do not matter.
+        Row order, column order and provenance do not matter. Each engine hashes in its own way: the same content in
+        a DuckDB file and in a warehouse has two hashes, each of them stable.
         """
         digest = hashlib.sha256(json.dumps([str(self.as_of), self.basis, sorted(self.scope.items())]).encode())
         provenance = {each.name for each in PROVENANCE}
         for name, table in TABLES.items():
             extra = sorted(set(self.engine.columns(name)) - set(table.names) - provenance)
-            columns = ", ".join(quote(each) for each in (*table.names, *extra))
-            content = self.engine.rows(f"SELECT count(*), sum(hash({columns})::HUGEINT) FROM {quote(name)}")[0]
-            digest.update(json.dumps([name, extra, *map(str, content)]).encode())
+            columns = (*table.names, *extra)
+            digest.update(json.dumps([name, extra, *self.engine.fingerprint(name, columns)]).encode())
         return digest.hexdigest()
 
     @cached_property
@@ -190,8 +186,7 @@ class Workbench:
         lookup({**TABLES, "sales": None, "cash": None}, table, "table")
         condition = "true"
         if column:
-            names = [row[0] for row in self.engine.rows(f"DESCRIBE {quote(table)}")]
-            lookup(dict.fromkeys(names), column, f"column of {table}")
+            lookup(dict.fromkeys(self.engine.names(table)), column, f"column of {table}")
             condition = f"{quote(column)} IS NOT NULL"
         return bool(self.engine.rows(f"SELECT 1 FROM {quote(table)} WHERE {condition} LIMIT 1"))
 
@@ -207,19 +202,20 @@ def open(
     language: str | None = None,
     audience: str = "analyst",
 ) -> Workbench:
-    """Open a store for reading, as of one day.
+    """Open a store for reading, as of one day: a DuckDB file, or the address of a warehouse (see `warehouse`).
 
     `as_of` defaults to the earlier of the period's end and the last loaded business day of the basis; `settings` to
     `salesforecast.toml` beside the store, else in the working directory, else the defaults; `basis` and `language`
     to those of the settings, a basis that they do not name to the first of order, shipment, invoice, payment that has
-    lines. A relative `store` is looked for in the working directory, then in its parents. `scope` maps scope types to
-    ids (`{"region": "华东"}`; `"*"` means all).
+    lines. A relative `store` is looked for in the working directory, then in its parents; nothing lies beside a
+    warehouse. `scope` maps scope types to ids (`{"region": "华东"}`; `"*"` means all).
 
     Raises `StoreError`, `BadSettings`, `BadValue`, `UnknownName` for a scope that the data does not have, and
     `NoData` when the store has nothing of the basis or the period or as-of date lies outside the data.
     """
-    store = locate(store)
-    chosen = settings_of(store, settings)
+    address = is_address(store)
+    store = store if address else locate(store)
+    chosen = load_settings(settings) if address else settings_of(store, settings)
     language = language or chosen.language
     if basis:
         lookup(BASES, basis, "basis")
@@ -229,7 +225,7 @@ def open(
     narrowed = {kind: id for kind, id in (scope or {}).items() if kind != "company" and id != "*"}
     for kind in scope or {}:
         lookup({**SCOPES, "company": ""}, kind, "scope type")
-    engine = connect(store)
+    engine = _reader(str(store)) if address else connect(store)
     try:
         basis = basis or company_basis(engine, chosen)
         day = _as_of(engine, basis, wanted, as_day(as_of) if as_of else None)
@@ -241,7 +237,13 @@ def open(
     return wb
 
 
-def company_basis(engine: Engine, settings: Settings) -> str:
+def _reader(address: str) -> Reader:
+    from salesforecast import warehouse  # loads sqlglot, which a file does not need
+
+    return warehouse.connect(address)
+
+
+def company_basis(engine: Reader, settings: Settings) -> str:
     """Return the basis a company reports by: the one its settings name, else the first of the four with lines."""
     if "basis" in settings.model_fields_set:
         return settings.basis
@@ -249,7 +251,7 @@ def company_basis(engine: Engine, settings: Settings) -> str:
     return next((name for name, (adds, _) in BASES.items() if adds in kinds), settings.basis)
 
 
-def _as_of(engine: Engine, basis: str, period: Period | None, as_of: date | None) -> date:
+def _as_of(engine: Reader, basis: str, period: Period | None, as_of: date | None) -> date:
     """Return the as-of date, after checking that it and the period lie inside the data of the basis."""
     found = engine.rows(
         f"SELECT txn_type, min(date), max(date) FROM store.transactions "
@@ -261,9 +263,7 @@ def _as_of(engine: Engine, basis: str, period: Period | None, as_of: date | None
             raise NoData(f"The store has no {basis} lines. Choose a basis that it has: {', '.join(loaded) or 'none'}.")
         last_day = as_of or (period.end if period else _last_day_without_sales(engine))
         if last_day is None:
-            raise NoData(
-                f"The store {engine.path} is empty. Import files: salesforecast import FILES --into {engine.path}"
-            )
+            raise NoData(f"The store {engine.path} is empty; {engine.filling}")
         return last_day
     spans = [(first, last) for kind, first, last in found if kind in BASES[basis]]
     first, last = min(span[0] for span in spans), max(span[1] for span in spans)
@@ -283,12 +283,12 @@ def _check_period(period: Period, basis: str, bounds: tuple[date, date], as_of: 
         raise NoData(f"No {basis} lines in {period}: the data runs from {first} to {last}.")
 
 
-def _last_day_without_sales(engine: Engine) -> date | None:
+def _last_day_without_sales(engine: Reader) -> date | None:
     """Return the last day that a store without transactions knows of."""
     days = " UNION ALL ".join(
         f"SELECT max({quote(column)})::DATE AS day FROM store.{table}" for table, column in SINCE.items()
     )
-    return engine.rows(f"SELECT max(day) FROM ({days})")[0][0]
+    return engine.rows(f"SELECT max(day) FROM ({days}) AS days")[0][0]
 
 
 def _scope_words(scope: Mapping[str, str]) -> str:
@@ -302,10 +302,7 @@ def _how_to_bring(name: str, wb: Workbench) -> str:
         return f"Needs {wb.basis if table == 'sales' else 'payment'} lines in table transactions{where}"
     table = "transactions" if table in ("sales", "cash") else table
     if not column or not wb.has(table):
-        return (
-            f"Needs table {table} ({TABLES[table].zh}){where}; import it with: "
-            f"salesforecast import FILES --into {wb.engine.path.name}"
-        )
+        return f"Needs table {table} ({TABLES[table].zh}){where}; {wb.engine.filling}"
     return (
         f"Needs {table}.{column}, which is empty{where}; map it when importing: "
         f'mapping={{"{table}": {{"{column}": "YOUR COLUMN"}}}}'

@@ -104,20 +104,21 @@ _STARTS = ("week_start", "month_start", "quarter_start", "year_start")
 def create(wb: Workbench) -> None:
     """Create the 12 tables as views, and `calendar`, `sales` and `cash`; raises `UnknownName` for the scope."""
     engine = wb.engine
-    engine.execute(f"CREATE TEMP TABLE _teams AS {_TEAMS}")
-    engine.execute(f"CREATE TEMP TABLE _categories AS {_CATEGORIES}")
+    engine.keep("_teams", _TEAMS)
+    engine.keep("_categories", _CATEGORIES)
     for kind, id in wb.scope.items():
         _check_scope(wb, kind, id)
     for name in TABLES:
-        engine.execute(
-            f"CREATE TEMP VIEW {name} AS SELECT t.* FROM store.{name} t {_joins(wb, name)} "
-            f"WHERE ({_visible(wb, name)}) AND ({_in_scope(wb, name)})"
+        engine.view(
+            name,
+            f"SELECT t.* FROM store.{name} t {_joins(wb, name)} "
+            f"WHERE ({_visible(wb, name)}) AND ({_in_scope(wb, name)})",
         )
     _create_calendar(wb)
     _create_rates(wb)
     _create_lines(wb, "sales", wb.basis)
     if wb.basis == "payment":
-        engine.execute("CREATE TEMP VIEW cash AS SELECT * FROM sales")
+        engine.view("cash", "SELECT * FROM sales")
     else:
         _create_lines(wb, "cash", "payment")
 
@@ -125,35 +126,38 @@ def create(wb: Workbench) -> None:
 def exclusions(wb: Workbench) -> str:
     """Return the query of `Workbench.exclusions`."""
     others = " UNION ALL ".join(
-        f"SELECT {literal(name)}, 'after_as_of', count(*), NULL FROM store.{name} t "
+        f"SELECT {literal(name)}, 'after_as_of', count(*), CAST(NULL AS DECIMAL(38,4)) FROM store.{name} t "
         f"WHERE NOT ({_visible(wb, name)}) AND ({_in_scope(wb, name)})"
         for name in SINCE
-        if name != "transactions"
+        if name not in ("transactions", "forecasts")  # a forecast made later is no data that is left out
     )
-    return f"SELECT * FROM ({_excluded_lines(wb)} UNION ALL {others}) WHERE rows > 0 ORDER BY ALL"
+    every = f"SELECT * FROM ({_excluded_lines(wb)} UNION ALL {others}) AS every WHERE rows > 0"
+    return f"{every} ORDER BY 1, 2, 3, 4"
 
 
 def _create_calendar(wb: Workbench) -> None:
     first = wb.engine.rows("SELECT min(date) FROM transactions")[0][0] or wb.as_of
     margin = timedelta(days=3 * 366)
-    wb.engine.register("_calendar", wb.calendar.frame(first - margin, wb.as_of + margin))
-    days = ", ".join(f"CAST({name} AS DATE) AS {name}" for name in ("date", *_STARTS))
-    wb.engine.execute(f"CREATE TEMP TABLE calendar AS SELECT * REPLACE ({days}) FROM _calendar")
-    wb.engine.execute("DROP VIEW _calendar")
+    wb.engine.put("calendar", wb.calendar.frame(first - margin, wb.as_of + margin), days=("date", *_STARTS))
 
 
 def _create_rates(wb: Workbench) -> None:
     """Create the rate of every foreign currency on every day: the latest one that began by then."""
-    wb.engine.execute("""
-        CREATE TEMP TABLE _rates AS
+    wb.engine.keep(
+        "_rates",
+        """
         WITH rates AS (
             SELECT upper(scope_id) AS currency, period_start, avg(value) AS rate FROM measurements
             WHERE measure = 'fx_rate' AND scope_type = 'currency' AND value > 0 GROUP BY ALL
+        ), spells AS (
+            SELECT currency, rate, period_start AS starts,
+                coalesce(lead(period_start) OVER w, DATE '9999-12-31') AS ends
+            FROM rates WINDOW w AS (PARTITION BY currency ORDER BY period_start)
         )
-        SELECT days.date, days.currency, rates.rate
-        FROM (SELECT date, currency FROM calendar, (SELECT DISTINCT currency FROM rates)) days
-        ASOF JOIN rates ON rates.currency = days.currency AND rates.period_start <= days.date
-    """)
+        SELECT days.date, spells.currency, spells.rate
+        FROM calendar AS days JOIN spells ON days.date >= spells.starts AND days.date < spells.ends
+        """,
+    )
 
 
 def _create_lines(wb: Workbench, name: str, basis: str) -> None:
@@ -164,17 +168,19 @@ def _create_lines(wb: Workbench, name: str, basis: str) -> None:
     adds, subtracts = (literal(kind) for kind in BASES[basis])
     counted = f"t.txn_type IN ({adds}, {subtracts}) AND coalesce(t.status, 'valid') = 'valid' AND {_has_rate(wb)}"
     rows = wb.engine.rows(f"SELECT count(*) FROM transactions t {_rate_join(wb)} WHERE {counted}")[0][0]
-    wb.engine.execute(f"""
-        CREATE TEMP TABLE _first_{name} AS
-        SELECT customer_id, min(t.date) AS first_day FROM transactions t {_rate_join(wb)}
-        WHERE {counted} AND t.txn_type = {adds} AND customer_id IS NOT NULL GROUP BY customer_id
-    """)
+    wb.engine.keep(
+        f"_first_{name}",
+        f"SELECT customer_id, min(t.date) AS first_day FROM transactions t {_rate_join(wb)} "
+        f"WHERE {counted} AND t.txn_type = {adds} AND customer_id IS NOT NULL GROUP BY customer_id",
+    )
     amount, cost, list_amount = (_converted(wb, each) for each in ("amount", "cost_amount", "list_amount"))
     added = f"t.txn_type = {adds}"
     extra = [f"t.{quote(each)}" for each in wb.engine.columns("transactions") if each.startswith("x_")]
     calendar = [f"c.{each}" for each in (*_STARTS, "workday")]
-    wb.engine.execute(f"""
-        CREATE TEMP {"TABLE" if rows <= KEPT_LINES else "VIEW"} {name} AS
+    create = wb.engine.keep if rows <= KEPT_LINES else wb.engine.view
+    create(
+        name,
+        f"""
         SELECT t.date,
             CASE WHEN {added} THEN {amount} ELSE -{amount} END AS amount,
             CASE WHEN {added} THEN {amount} ELSE 0 END AS gross_amount,
@@ -190,7 +196,8 @@ def _create_lines(wb: Workbench, name: str, basis: str) -> None:
         LEFT JOIN _first_{name} f ON f.customer_id = t.customer_id
         LEFT JOIN calendar c ON c.date = t.date
         WHERE {counted}
-    """)
+        """,
+    )
 
 
 def _nothing_returned(wb: Workbench, subtracts: str) -> str:
@@ -230,17 +237,19 @@ def _excluded_lines(wb: Workbench) -> str:
         SELECT 'transactions' AS "table", reason, count(*) AS rows,
             CASE WHEN count(*) = count(amount) THEN sum(amount) END AS amount
         FROM (
-            SELECT CASE
-                    WHEN t.date > {_day(wb.as_of)} THEN 'after_as_of'
-                    WHEN t.date < {EARLIEST} THEN 'before_1990'
-                    WHEN t.status <> 'valid' THEN t.status
-                    WHEN NOT ({_has_rate(wb)}) THEN 'no_currency_rate:' || t.currency
-                END AS reason,
-                CASE t.txn_type WHEN '{adds}' THEN 1 ELSE -1 END
-                    * CASE WHEN reason LIKE 'no_currency_rate%' THEN t.amount ELSE {amount} END AS amount
-            FROM store.transactions t {_joins(wb, "transactions")} {_rate_join(wb)}
-            WHERE t.txn_type IN ('{adds}', '{subtracts}') AND ({_in_scope(wb, "transactions")})
-        )
+            SELECT reason, sign * CASE WHEN reason LIKE 'no_currency_rate%' THEN own ELSE converted END AS amount
+            FROM (
+                SELECT CASE
+                        WHEN t.date > {_day(wb.as_of)} THEN 'after_as_of'
+                        WHEN t.date < {EARLIEST} THEN 'before_1990'
+                        WHEN t.status <> 'valid' THEN t.status
+                        WHEN NOT ({_has_rate(wb)}) THEN 'no_currency_rate:' || t.currency
+                    END AS reason,
+                    CASE t.txn_type WHEN '{adds}' THEN 1 ELSE -1 END AS sign, t.amount AS own, {amount} AS converted
+                FROM store.transactions t {_joins(wb, "transactions")} {_rate_join(wb)}
+                WHERE t.txn_type IN ('{adds}', '{subtracts}') AND ({_in_scope(wb, "transactions")})
+            ) AS lines
+        ) AS reasons
         WHERE reason IS NOT NULL GROUP BY reason
     """
 
@@ -310,11 +319,13 @@ def _check_scope(wb: Workbench, kind: str, id: str) -> None:
             if kind != "team" or table == "people"
         ]
     )
-    if wb.engine.rows(f"SELECT 1 FROM ({known}) WHERE id = $id LIMIT 1", {"id": id}):
+    if wb.engine.rows(f"SELECT 1 FROM ({known}) AS known WHERE id = $id LIMIT 1", {"id": id}):
         return
     ids = [
         row[0]
-        for row in wb.engine.rows(f"SELECT DISTINCT id FROM ({known}) WHERE id IS NOT NULL ORDER BY id LIMIT 5000")
+        for row in wb.engine.rows(
+            f"SELECT DISTINCT id FROM ({known}) AS known WHERE id IS NOT NULL ORDER BY id LIMIT 5000"
+        )
     ]
     if not ids:
         raise UnknownName(f"No {kind} named {id!r}: the store names no {kind} at all.")
