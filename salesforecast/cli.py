@@ -1,4 +1,4 @@
-"""The command line: import, check, run, lab, demo. Each command is one call of the package.
+"""The command line: import, imports, erase, check, run, lab, demo. Each command is one call of the package.
 
 Exit codes: 0 done; 2 wrong usage; 3 input, settings or store; 4 parameters; 5 a cell failed; 6 the kernel died;
 7 time-out; 8 busy; 9 the page did not pass its checks. With several runs, the worst one counts.
@@ -78,19 +78,28 @@ def import_command(
     save_recipe: Annotated[Path | None, typer.Option(help="Save what was done as a recipe.")] = None,
     rejected: Annotated[Path | None, typer.Option(help="Write refused rows to this CSV, to be corrected.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the mapping; store nothing.")] = False,
+    exported_on: Annotated[str | None, typer.Option(help="Day on which deals were exported: 2026-10-31.")] = None,
+    sql: Annotated[str | None, typer.Option(help="URL of a database, or env:NAME of a variable with it.")] = None,
+    query: Annotated[str | None, typer.Option(help="What to import from --sql: a SELECT, or a file of it.")] = None,
 ) -> None:
-    """Import exports of a CRM, an ERP or a spreadsheet into the store."""
-    from salesforecast.load import import_files, load_recipe
+    """Import exports of a CRM, an ERP or a spreadsheet, or a query on a database, into the store."""
+    from salesforecast.load import import_files, import_sql, load_recipe
 
     if recipe:
         arguments = load_recipe(recipe)
         if paths:
             arguments["paths"] = paths
+    elif sql and query and not paths:
+        arguments = {"url": sql, "query": query, "into": into, "preset": preset}
+    elif sql or query:
+        raise BadValue("A database needs --sql URL and --query SELECT, and no files beside them.")
     elif paths:
         arguments = {"paths": paths, "into": into, "preset": preset}
     else:
         raise BadValue("Nothing to import. Name files, or a saved recipe: salesforecast import --recipe recipe.toml")
-    report = import_files(**arguments, dry_run=dry_run)
+    if exported_on and "url" not in arguments:
+        arguments["exported_on"] = exported_on
+    report = (import_sql if "url" in arguments else import_files)(**arguments, dry_run=dry_run)
     print(report)
     if save_recipe:
         report.save_recipe(save_recipe)
@@ -98,6 +107,37 @@ def import_command(
     if rejected and len(report.rejected):
         report.write_rejected(rejected)
         print(f"Refused rows written: {rejected}")
+
+
+@app.command("imports")
+def imports_command(
+    store: Store = DEFAULT_STORE,
+    undo: Annotated[int | None, typer.Option(help="Take this import back, as if it had not been made.")] = None,
+) -> None:
+    """List the imports of a store, or take one back."""
+    from salesforecast.load import imports, undo_import
+
+    if undo is not None:
+        print(undo_import(store, undo))
+        return
+    for each in imports(store).itertuples():
+        sheet = f"#{each.sheet}" if each.sheet else ""
+        print(
+            f"{each.import_id:>4}  {each.imported_at:%Y-%m-%d %H:%M}  {each.table:<12} {each.stored:>9,} stored "
+            f"{each.rejected:>6,} rejected {each.replaced:>7,} replaced  {each.file}{sheet}  undo: {each.undo}"
+        )
+
+
+@app.command("erase")
+def erase_command(
+    kind: Annotated[str, typer.Argument(help="customer or person.")],
+    id: Annotated[str, typer.Argument(help="The id as the exports write it.")],
+    store: Store = DEFAULT_STORE,
+) -> None:
+    """Erase a customer or a person from the store for good; sums stay, names do not."""
+    from salesforecast.load import erase
+
+    print(erase(store, kind, id))
 
 
 @app.command()

@@ -84,7 +84,8 @@ class Table:
         return [each.name for each in self.columns if each.required and each.default is None]
 
 
-# Every stored row knows where it came from. `row_key` is the text of its key, by which a later file replaces it.
+# Every stored row knows where it came from. `row_key` is the text of its key, by which a later file replaces it;
+# it is null where the columns of a line say it (see `load.lines.stored_key`).
 PROVENANCE = (
     Column("source", "text", "来源系统"),
     Column("source_file", "text", "来源文件"),

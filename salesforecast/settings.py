@@ -132,6 +132,27 @@ class Distribution(_Section):
     for_each: str | None = None
 
 
+class ImportLimits(_Section):
+    """How large a file may be; what is larger is refused before it can fill memory or disk.
+
+    `file_mb` and `unpacked_mb` are megabytes as they lie on disk and as they are after unpacking; an archive that
+    unpacks to more than `zip_ratio` times its size is a bomb. `rows`, `columns` and `cell_characters` hold for every
+    table. `document_mb` is the most that is read in one piece (JSON that is not one record a line, HTML); a workbook
+    has `workbook_seconds` and `workbook_mb` of memory.
+    """
+
+    file_mb: int = Field(20_000, gt=0)
+    unpacked_mb: int = Field(20_000, gt=0)
+    zip_ratio: int = Field(200, gt=1)
+    zip_files: int = Field(1_000, gt=0)
+    rows: int = Field(200_000_000, gt=0)
+    columns: int = Field(2_000, gt=0)
+    cell_characters: int = Field(1_000_000, gt=0)
+    document_mb: int = Field(200, gt=0)
+    workbook_mb: int = Field(4_000, gt=0)
+    workbook_seconds: int = Field(300, gt=0)
+
+
 class Display(_Section):
     """Colours of good and bad. `red_up` is the Chinese market's habit (红涨绿跌)."""
 
@@ -162,6 +183,7 @@ class Settings(_Section):
     privacy: Privacy = Privacy()
     distribution: tuple[Distribution, ...] = ()
     display: Display = Display()
+    imports: ImportLimits = Field(ImportLimits(), alias="import", exclude=True)  # no review depends on it
 
     @field_validator("timezone")
     @classmethod
@@ -252,11 +274,17 @@ def _keys_beside(location: tuple[Any, ...]) -> list[str]:
     """Return the valid keys of the section that holds `location`."""
     section: Any = Settings
     for part in location[:-1]:
-        if not isinstance(part, str) or part not in getattr(section, "model_fields", {}):
+        fields = _fields(section)
+        if part not in fields:
             continue
-        kinds = _models_in(section.model_fields[part].annotation)
+        kinds = _models_in(fields[part].annotation)
         section = kinds[0] if kinds else section
-    return list(section.model_fields)
+    return list(_fields(section))
+
+
+def _fields(section: Any) -> dict[Any, Any]:
+    """Return the fields of a section by the names they have in the file."""
+    return {each.alias or name: each for name, each in getattr(section, "model_fields", {}).items()}
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

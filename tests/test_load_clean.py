@@ -40,6 +40,9 @@ def dates(store, values, **options):
         ("¥1,234.50", "1234.5"), ("￥12", "12"), ("$ 5", "5"), ("１２３．５", "123.5"), ("1.2万", "12000"),
         ("3.5亿", "350000000"), ("(1,234)", "-1234"), ("-5", "-5"), ("12-", "-12"), ("1,23,456.00", "123456"),
         ("1234元", "1234"), ("RMB 7", "7"), ("1e3", "1000"), (" 8 ", "8"), ("-¥3", "-3"), ("(1.5万)", "-15000"),
+        ("HK$ 7.5", "7.5"), ("US$1,234.50", "1234.5"), ("(€5)", "-5"), ("1\u202f234.50", "1234.5"), ("−5", "-5"),
+        ("1'234.50", "1234.5"), ("3w", "30000"), ("3.2k", "3200"), ("1.5M", "1500000"), ("2 million", "2000000"),
+        ("1.2bn", "1200000000"), ("1.5千万", "15000000"), ("2万元", "20000"), ("1,234.5-", "-1234.5"), ("+8", "8"),
     ],
 )  # fmt: skip
 def test_amounts_are_read_as_people_write_them(store, text, value):
@@ -47,7 +50,30 @@ def test_amounts_are_read_as_people_write_them(store, text, value):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "-", "--", "—", "待定", "1,2", "1.2.3", "12.5%", "inf", "nan", "1e308", "=1+1", "0x10"]
+    "text",
+    [
+        "",
+        "-",
+        "--",
+        "—",
+        "待定",
+        "1,2",
+        "1.2.3",
+        "12.5%",
+        "inf",
+        "nan",
+        "1e308",
+        "=1+1",
+        "0x10",
+        "无",
+        "NaN",
+        "#REF!",
+        "壹万",
+        "1.21143E+15",
+        "5 6 7箱",
+        "-1e400",
+        "∞",
+    ],
 )
 def test_what_is_no_amount_is_empty(store, text):
     assert read(store, [text]) == [None]
@@ -120,6 +146,16 @@ def test_day_or_month_first_is_never_guessed(store, days):
         (["2026-02-30", "2026-02-28"], [None, dt.date(2026, 2, 28)]),
         (["2026/2/30"], [None]),
         (["45292"], [dt.date(2024, 1, 1)]),
+        (["45292.604166667", "45293"], [dt.datetime(2024, 1, 1, 14, 30), dt.date(2024, 1, 2)]),
+        (["1767571200", "1767606300"], [dt.date(2026, 1, 5), dt.datetime(2026, 1, 5, 9, 45)]),
+        (["1767571200000"], [dt.date(2026, 1, 5)]),
+        (["2026年1月5日9时30分"], [dt.datetime(2026, 1, 5, 9, 30)]),
+        (
+            ["2026-01-05 08:00:00+08", "2026-01-05 08:00:00-03:30"],
+            [dt.date(2026, 1, 5), dt.datetime(2026, 1, 5, 11, 30)],
+        ),
+        (["2026-01-05", "infinity", "epoch"], [dt.date(2026, 1, 5), None, None]),
+        (["无", "#N/A", "2026/1/5"], [None, None, dt.date(2026, 1, 5)]),
         (["２０２６－０１－０５"], [dt.date(2026, 1, 5)]),
     ],
 )
@@ -166,3 +202,53 @@ def test_ids_keep_their_zeros_and_blanks_are_null(store):
         None,
         "1234567890123456789",
     ]
+
+
+@pytest.mark.parametrize("word", clean.BLANKS)
+def test_a_word_for_nothing_is_nothing(store, word):
+    column(store, [word, f" {word}\t"])
+    assert store.rows(f"SELECT {clean.text('c0')}, {clean.filled('c0')} FROM cells") == [(None, False)] * 2
+    assert store.rows(f"SELECT {clean.text('c0', tidy=True)} FROM cells LIMIT 1") == [(None,)]
+
+
+@given(word=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=10))
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_every_other_text_stays_as_it_is(store, word):
+    bare = word.strip(clean.SPACES)
+    column(store, [word])
+    assert store.rows(f"SELECT {clean.text('c0')} FROM cells") == [(None if bare in clean.BLANKS else bare,)]
+
+
+@given(word=st.text(max_size=12))
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_text_breaks_a_reader(store, word):
+    column(store, [word.replace("\0", "")])
+    for sql in (clean.number("c0", "money"), clean.number("c0", "integer"), clean.number("c0", european=True),
+                clean.flag("c0"), clean.damaged("c0"), clean.quarter_start("c0")):  # fmt: skip
+        assert len(store.rows(f"SELECT {sql} FROM cells")) == 1
+    try:
+        dates(store, [word.replace("\0", "")], period=True)
+    except BadInput as error:
+        assert "\n" not in str(error)
+
+
+@given(
+    at=st.datetimes(dt.datetime(2001, 9, 10), dt.datetime(2099, 12, 31)).map(lambda each: each.replace(microsecond=0))
+)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_every_moment_since_1970_is_read_from_seconds_and_milliseconds(store, at):
+    seconds = int(at.replace(tzinfo=dt.UTC).timestamp())
+    wanted = at.date() if at.time() == dt.time() else at
+    assert dates(store, [str(seconds)]) == dates(store, [str(seconds * 1000)]) == [wanted]
+
+
+def test_ids_that_a_spreadsheet_has_damaged_are_found(store):
+    column(store, ["1.21143E+15", "1e+18", "1.2345678901234568e+18", "E+1", "A+B", "1211430000000000", "+86 21"])
+    assert [row[0] for row in store.rows(f"SELECT {clean.damaged('c0')} FROM cells")] == [True] * 3 + [False] * 4
+
+
+def test_the_years_1_and_9999_mean_nothing_where_a_date_may_be_missing(store):
+    column(store, ["0001-01-01", "9999-12-31", "2026-01-05"])
+    found = clean.profile_dates(store, "cells", "c0", label="column c0")
+    sql = clean.without_placeholders(clean.date("c0", found))
+    assert [row[0] for row in store.rows(f"SELECT {sql} FROM cells")] == [None, None, dt.datetime(2026, 1, 5)]

@@ -54,8 +54,8 @@ def duplicates(wb: Workbench) -> pd.DataFrame:
     """Return customers that are there more than once, the costliest group first.
 
     One row per customer of a group: group (number), reason (`credit_code`: the same 统一社会信用代码; `same_name`: the
-    same name but for width, case, signs and legal form), customer_id, name, lines and revenue of all time on the basis of
-    the workbench, surplus (revenue of the group beyond its largest record: what stands under another customer).
+    same name but for width, case, signs and legal form), customer_id, name, lines and revenue of all time on the basis
+    of the workbench, surplus (revenue of the group beyond its largest record: what stands under another customer).
     Customers whose credit codes differ are not the same, whatever their names are.
     """
     columns = ["group", "reason", "customer_id", "name", "lines", "revenue", "surplus"]

@@ -1,77 +1,32 @@
-"""Exported files as all-text relations: delimited text in the encodings CRMs write, and spreadsheets.
+"""Which files are given, what each is, and who reads it.
 
-Nothing is interpreted here. Every sheet or file becomes a temporary table with the column `row` (its row as a
-spreadsheet shows it, header included) and one text column `c0, c1, …` per header, so that no header ever becomes SQL.
+What a file is, its first bytes say (spreadsheet, archive, Parquet, web page, else text); only JSON is known by its
+ending.
 """
 
 from __future__ import annotations
 
-import codecs
-import csv
-import datetime as dt
 import glob
-import gzip
-import hashlib
-import io
 import tempfile
-import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import islice
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any, cast
 
-from salesforecast.engine import Engine, literal, quote
+from salesforecast.engine import Engine
 from salesforecast.errors import BadInput
-from salesforecast.settings import locate
+from salesforecast.load.archives import is_workbook, unpack
+from salesforecast.load.json_files import JSON_SUFFIXES, read_json
+from salesforecast.load.markup import is_markup, read_markup
+from salesforecast.load.parquet import PARQUET_SUFFIXES, read_parquet
+from salesforecast.load.records import Source
+from salesforecast.load.sheets import SHEET_SUFFIXES, read_sheets
+from salesforecast.load.text import TEXT_SUFFIXES, read_text
+from salesforecast.settings import ImportLimits, locate
 
-TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
-SHEET_SUFFIXES = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods")
-DELIMITERS = (",", "\t", ";", "|")
-HEADER_SEARCH_ROWS = 30
-# A quote that is never closed swallows the rest of a file; a real cell does not span this many lines.
-LONGEST_CELL_LINES = 1000
+_TABLE_SUFFIXES = (*TEXT_SUFFIXES, *SHEET_SUFFIXES, *PARQUET_SUFFIXES, *JSON_SUFFIXES)
 
-
-@dataclass(frozen=True)
-class Source:
-    """One file or sheet, readable as `relation`; `ragged` holds rows that do not fit the header."""
-
-    path: Path
-    title: str
-    sheet: str | None
-    headers: tuple[str, ...]
-    header_row: int
-    relation: str
-    rows: int
-    blank_rows: int
-    sha256: str
-    encoding: str | None
-    ragged: tuple[tuple[int, tuple[str, ...]], ...] = field(default=(), repr=False)
-
-    @property
-    def name(self) -> str:
-        """The title of the file, with `#sheet` for a workbook.
-
-        >>> Source(Path("a/b.xls"), "b.xls", "Orders", ("x",), 1, "r", 0, 0, "", None).name
-        'b.xls#Orders'
-        """
-        return self.title if self.sheet is None else f"{self.title}#{self.sheet}"
-
-    @property
-    def stem(self) -> str:
-        """The file name without folder and endings.
-
-        >>> Source(Path("a/orders.csv.gz"), "orders.csv.gz", None, ("x",), 1, "r", 0, 0, "", None).stem
-        'orders'
-        """
-        return self.path.name.split(".")[0] if self.path.name.endswith(".gz") else self.path.stem
-
-    @property
-    def words(self) -> str:
-        """What the names of file and sheet say, in lower case, as evidence of what is in it."""
-        return f"{self.stem} {self.sheet or ''}".lower()
+__all__ = ["Source", "discover", "is_table_file", "read", "titles"]
 
 
 def discover(paths: str | Path | Iterable[str | Path]) -> list[Path]:
@@ -117,252 +72,120 @@ def is_table_file(path: Path) -> bool:
     [True, False, False]
     """
     name = path.name.lower()
-    return name.endswith((*TEXT_SUFFIXES, *SHEET_SUFFIXES)) and not name.startswith(("~$", "."))
+    return name.endswith((*_TABLE_SUFFIXES, ".zip")) and not name.startswith(("~$", "."))
 
 
-def read(engine: Engine, path: Path, title: str, number: int, known: Callable[[str], bool]) -> list[Source]:
+def read(
+    engine: Engine,
+    path: Path,
+    title: str,
+    number: int | str,
+    known: Callable[[str], bool],
+    scratch: Path | None = None,
+    limits: ImportLimits | None = None,
+) -> list[Source]:
     """Load one file into temporary tables named after `number`; `known` says whether a text is a known header.
 
-    Raises `BadInput` for a file that is empty, has a header only, or cannot be decoded or opened.
+    A large text stays in its file, or in the folder `scratch`: its relation is a view and works as long as that lasts.
+    Raises `BadInput` for a file that is empty, has a header only, cannot be decoded or opened, or is larger than
+    `limits`.
     """
+    limits = limits or ImportLimits()
     with path.open("rb") as file:
-        start = file.read(8)
+        start = file.read(512)
     if not start:
         raise BadInput(f"{path.name} is empty. Export it again.")
+    if path.stat().st_size > limits.file_mb * 1_000_000:
+        raise BadInput(
+            f"{path.name} has over {limits.file_mb:,} MB (file_mb in [import] of salesforecast.toml). Split it, or "
+            "raise the limit."
+        )
+    sources = _read(engine, path, title, number, known, scratch, limits, start)
+    for each in sources:
+        if each.path == path:  # the members of an archive have been looked at
+            _check_size(engine, each, limits)
+    return sources
+
+
+def _read(
+    engine: Engine,
+    path: Path,
+    title: str,
+    number: int | str,
+    known: Callable[[str], bool],
+    scratch: Path | None,
+    limits: ImportLimits,
+    start: bytes,
+) -> list[Source]:
+    name = path.name.lower()
+    if start.startswith(b"PAR1"):
+        return [read_parquet(engine, path, title, number, scratch)]
+    if start.startswith((b"PK\x03\x04", b"PK\x05\x06")) and not is_workbook(path):
+        return _read_archive(engine, path, title, number, known, scratch, limits)
     if start.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
-        return _read_sheets(engine, path, title, number, known)
-    if path.name.lower().endswith(SHEET_SUFFIXES):
-        raise BadInput(f"{path.name} is not a spreadsheet, whatever its ending says. Export it again as xlsx or CSV.")
-    try:
-        return [_read_text(engine, path, title, number, known)]
-    except (EOFError, OSError, zlib.error) as error:
-        raise BadInput(f"{path.name} is damaged: {error}. Export it again.") from None
+        return read_sheets(engine, path, title, number, known, limits)
+    if name.endswith(JSON_SUFFIXES):
+        return read_json(engine, path, title, number, known, limits)
+    if is_markup(start):
+        return read_markup(engine, path, title, number, known, limits)
+    if name.endswith(SHEET_SUFFIXES):
+        if b"\0\0\0" in start:
+            raise BadInput(f"{path.name} is no spreadsheet, whatever its ending says. Export it again as xlsx or CSV.")
+        found = read_text(engine, path, title, number, known, scratch, limits)
+        return [replace(found, notes=(f"text, though it ends in {path.suffix}", *found.notes))]
+    if name.endswith(PARQUET_SUFFIXES):
+        raise BadInput(f"{path.name} is not a Parquet file, whatever its ending says. Export it again.")
+    return [read_text(engine, path, title, number, known, scratch, limits)]
 
 
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _read_archive(
+    engine: Engine,
+    path: Path,
+    title: str,
+    number: int | str,
+    known: Callable[[str], bool],
+    scratch: Path | None,
+    limits: ImportLimits,
+) -> list[Source]:
+    """Load the tables in a ZIP file, each as a file of its own; other members are named in a note."""
+    sources: list[Source] = []
+    others = []
+    with tempfile.TemporaryDirectory(prefix="salesforecast-") as temporary:
+        folder = (scratch or Path(temporary)) / f"zip_{number}"
+        for place, (name, member) in enumerate(unpack(path, folder, limits)):
+            if not name.lower().endswith(_TABLE_SUFFIXES):
+                others.append(name)
+                continue
+            try:
+                sources += read(engine, member, f"{title}/{name}", f"{number}_{place}", known, scratch, limits)
+            except BadInput as error:
+                raise BadInput(f"{path.name}: {error}") from None
+    if not sources:
+        found = f"only {', '.join(others[:3])}" if others else "nothing"
+        raise BadInput(f"{path.name} holds no tables, {found}. Expected files ending in {_endings()}.")
+    if others:
+        note = f"{len(others)} files of {path.name} are no tables: {', '.join(others[:5])}"
+        sources[0] = replace(sources[0], notes=(*sources[0].notes, note))
+    return sources
 
 
-def encoding_of(path: Path) -> str:
-    """Return the encoding a text file is read with: utf-8-sig, utf-16, utf-8 or gb18030.
-
-    GB18030 decodes almost anything, so it is accepted only if what comes out reads as Chinese. Raises `BadInput`
-    that names the encodings tried.
-    """
-    with _bytes(path) as file:
-        start = file.read(4)
-    if start.startswith(codecs.BOM_UTF8):
-        candidates: tuple[str, ...] = ("utf-8-sig",)
-    elif start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        candidates = ("utf-16",)
-    else:
-        candidates = ("utf-8", "gb18030")
-    problem: UnicodeDecodeError | None = None
-    for encoding in candidates:
-        try:
-            sample = _decode_all(path, encoding)
-        except UnicodeDecodeError as error:
-            problem = problem or error
-        else:
-            if encoding != "gb18030" or reads_as_chinese(sample):
-                return encoding
-    detail = f"byte 0x{problem.object[problem.start]:02X} is not valid" if problem else "the text is not Chinese"
-    raise BadInput(
-        f"{path.name} is not readable as {' or '.join(candidates)} ({detail} there). "
-        "Save it as 'CSV UTF-8' and import it again."
-    )
-
-
-def reads_as_chinese(text: str) -> bool:
-    """Say whether text decoded as GB18030 is plausible Chinese: nearly all of it in GB2312, mostly its common half.
-
-    Western text decoded as GB18030 gives rare characters outside GB2312.
-
-    >>> reads_as_chinese("地区,地区经理 东北,楚杰"), reads_as_chinese("München".encode("cp1252").decode("gb18030"))
-    (True, False)
-    """
-    seen = Counter(character for character in text if ord(character) > 127)
-    total = sum(seen.values())
-    common = plain = 0
-    for character, times in seen.items():
-        encoded = character.encode("gb18030")
-        if len(encoded) == 2 and encoded[1] >= 0xA1 and 0xA1 <= encoded[0] <= 0xF7:
-            plain += times
-            common += times if encoded[0] <= 0xA3 or 0xB0 <= encoded[0] <= 0xD7 else 0
-    return total > 0 and plain >= 0.9 * total and common >= 0.6 * total
-
-
-def find_header(rows: Sequence[Sequence[str]], known: Callable[[str], bool]) -> int:
-    """Return the index of the header among the first rows: most known headers, else the first full row.
-
-    >>> find_header([["销售报表"], [], ["日期", "金额"], ["2026-01-05", "3"]], {"日期", "金额"}.__contains__)
-    2
-    """
-    scores = [sum(bool(cell.strip()) and known(cell) for cell in row) for row in rows]
-    if max(scores, default=0) >= 2:
-        return scores.index(max(scores))
-    filled = [sum(bool(cell.strip()) for cell in row) for row in rows]
-    usual = Counter(count for count in filled if count).most_common(1)[0][0]
-    return next(position for position, count in enumerate(filled) if count >= usual)
+def _check_size(engine: Engine, source: Source, limits: ImportLimits) -> None:
+    longest = 0
+    if not source.streamed and source.path.stat().st_size > limits.cell_characters:
+        cells = ", ".join(f"max(length(c{place}))" for place in range(len(source.headers)))
+        longest = engine.rows(f"SELECT greatest({cells}, 0) FROM {source.relation}")[0][0]
+    found = {
+        "rows": (source.rows, "rows"),
+        "columns": (len(source.headers), "columns"),
+        "cell_characters": (longest, "characters in a cell"),
+    }
+    for name, (size, words) in found.items():
+        if size > getattr(limits, name):
+            raise BadInput(
+                f"{source.name} has {size:,} {words}, over the limit of {getattr(limits, name):,} ({name} in [import] "
+                "of salesforecast.toml). Export less at a time, or raise the limit."
+            )
 
 
 def _endings() -> str:
     return ", ".join((*TEXT_SUFFIXES[:2], ".csv.gz", *SHEET_SUFFIXES[:2]))
-
-
-def _bytes(path: Path) -> IO[bytes]:
-    if path.name.lower().endswith(".gz"):
-        return cast(IO[bytes], gzip.open(path, "rb"))
-    return path.open("rb")
-
-
-def _decode_all(path: Path, encoding: str) -> str:
-    """Decode the whole file strictly, block by block, and return its beginning."""
-    decoder = codecs.getincrementaldecoder(encoding)("strict")
-    sample = ""
-    with _bytes(path) as file:
-        while block := file.read(1 << 20):
-            text = decoder.decode(block)
-            if len(sample) < 1 << 16:
-                sample += text[: 1 << 16]
-        decoder.decode(b"", final=True)
-    return sample
-
-
-def _read_text(engine: Engine, path: Path, title: str, number: int, known: Callable[[str], bool]) -> Source:
-    encoding = encoding_of(path)
-    with _bytes(path) as raw, io.TextIOWrapper(raw, encoding=encoding, newline="") as text:
-        lines = (line.replace("\0", "") if "\0" in line else line for line in text)
-        head = list(islice(lines, HEADER_SEARCH_ROWS * 2))
-        delimiter = _delimiter(head)
-        reader = csv.reader(_chain(head, lines), delimiter=delimiter)
-        return _load(engine, path, title, None, number, _records(reader, path), known, encoding=encoding)
-
-
-def _chain(head: list[str], rest: Iterator[str]) -> Iterator[str]:
-    yield from head
-    yield from rest
-
-
-def _records(reader: Any, path: Path) -> Iterator[list[str]]:
-    line = 0
-    while True:
-        try:
-            record = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise BadInput(f"{path.name}: line {reader.line_num} cannot be read ({error}). Export it again.") from None
-        if reader.line_num - line > LONGEST_CELL_LINES:
-            raise BadInput(f"{path.name}: a quote opened on line {line + 1} is never closed. Export it again.")
-        line = reader.line_num
-        yield record
-
-
-def _delimiter(lines: list[str]) -> str:
-    """Return the delimiter that cuts most of the lines into the same number of cells."""
-    best = (0, 0, ",")
-    for delimiter in DELIMITERS:
-        widths = Counter(len(row) for row in csv.reader(lines, delimiter=delimiter) if any(row))
-        width, times = max(
-            ((width, times) for width, times in widths.items() if width > 1),
-            key=lambda each: (each[1], each[0]),
-            default=(0, 0),
-        )
-        if (times, width) > best[:2]:
-            best = (times, width, delimiter)
-    return best[2]
-
-
-def _read_sheets(engine: Engine, path: Path, title: str, number: int, known: Callable[[str], bool]) -> list[Source]:
-    from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
-
-    sources = []
-    try:
-        with CalamineWorkbook.from_path(str(path)) as workbook:
-            sheets = [
-                each.name
-                for each in workbook.sheets_metadata
-                if each.typ == SheetTypeEnum.WorkSheet and each.visible == SheetVisibleEnum.Visible
-            ]
-            for position, sheet in enumerate(sheets):
-                cells = workbook.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
-                records = [[_cell_text(cell) for cell in row] for row in cells]
-                if sum(any(cell.strip() for cell in row) for row in records) < 2:
-                    continue  # an empty sheet, or a title alone
-                name = f"{number}_{position}"
-                sources.append(_load(engine, path, title, sheet, name, iter(records), known, encoding=None))
-    except (CalamineError, OSError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise BadInput(f"{path.name} cannot be opened as a spreadsheet: {reason}. Save it again as xlsx.") from None
-    if not sources:
-        raise BadInput(f"{path.name} has no sheet with a header and at least one row. Export it again.")
-    return sources
-
-
-def _cell_text(cell: Any) -> str:
-    """Return a spreadsheet cell as the text a CSV export would hold; whole numbers have no decimals."""
-    if isinstance(cell, str):
-        return cell.replace("\0", "")
-    if isinstance(cell, bool):
-        return "true" if cell else "false"
-    if isinstance(cell, float):
-        return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
-    if isinstance(cell, dt.datetime):
-        return cell.date().isoformat() if cell.time() == dt.time() else cell.isoformat(sep=" ", timespec="seconds")
-    return cell.isoformat() if isinstance(cell, dt.date) else str(cell)
-
-
-def _load(
-    engine: Engine,
-    path: Path,
-    title: str,
-    sheet: str | None,
-    number: int | str,
-    records: Iterator[list[str]],
-    known: Callable[[str], bool],
-    *,
-    encoding: str | None,
-) -> Source:
-    """Write the records that fit the header to a plain CSV file and let DuckDB read that."""
-    head = list(islice(records, HEADER_SEARCH_ROWS))
-    if not any(any(cell.strip() for cell in row) for row in head):
-        raise BadInput(f"{path.name} has no content. Export it again.")
-    position = find_header(head, known)
-    headers = [cell.strip() for cell in head[position]]
-    while headers and not headers[-1]:
-        headers.pop()
-    width, ragged, rows, blank = len(headers), [], 0, 0
-    relation = f"raw_{number}"
-    with tempfile.TemporaryDirectory(prefix="salesforecast-") as folder:
-        plain = Path(folder) / "rows.csv"
-        with plain.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, quoting=csv.QUOTE_ALL)
-            for row, record in enumerate(_after(head, position, records), start=position + 2):
-                if not any(cell and not cell.isspace() for cell in record):
-                    blank += 1
-                elif len(record) != width and (len(record) < width or any(cell.strip() for cell in record[width:])):
-                    ragged.append((row, tuple(record)))
-                else:
-                    rows += 1
-                    writer.writerow([row, *record[:width]])
-        if not rows and not ragged:
-            where = path.name if sheet is None else f"{path.name}, sheet {sheet}"
-            raise BadInput(f"{where} has a header but no rows. Export it again, or leave the file out.")
-        types = ", ".join([f"{quote('row')}: 'BIGINT'", *(f"c{each}: 'VARCHAR'" for each in range(width))])
-        engine.execute(
-            f"CREATE OR REPLACE TEMP TABLE {relation} AS SELECT * FROM read_csv({literal(str(plain))}, "
-            f"columns = {{{types}}}, header = false, auto_detect = false, delim = ',', quote = '\"', "
-            "escape = '\"', new_line = '\\r\\n', max_line_size = 33554432)"
-        )
-    return Source(
-        path=path, title=title, sheet=sheet, headers=tuple(headers), header_row=position + 1, relation=relation,
-        rows=rows + len(ragged), blank_rows=blank, sha256=sha256(path), encoding=encoding, ragged=tuple(ragged),
-    )  # fmt: skip
-
-
-def _after(head: list[list[str]], position: int, rest: Iterator[list[str]]) -> Iterator[list[str]]:
-    yield from head[position + 1 :]
-    yield from rest

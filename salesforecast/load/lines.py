@@ -18,6 +18,8 @@ DISCOUNTS = {
     "amount": "amount",
 }
 SEPARATOR = "\x1f"
+_FORWARD = ("=order", "=shipment", "=invoice", "=payment")
+COUNTED = "counted"  # the step that numbers lines, events and copies
 
 
 class Lines:
@@ -47,10 +49,11 @@ class Lines:
         """Return the SQL steps (name, select list), each over the one before."""
         discount = self._discount() if "discount" in self.has else None
         steps = [self._priced(discount)]
-        steps += self._taxed()
+        taxed = self._taxed()
+        steps += taxed
         steps += self._listed(discount)
         steps += self._costed()
-        steps.append(self._signed())
+        steps += self._signed(as_written=not taxed)
         return steps
 
     def _discount(self) -> str:
@@ -151,13 +154,13 @@ class Lines:
         self.notes.append("cost_amount = amount - profit")
         return [("costed", "*, amount - profit AS cost_amount")]
 
-    def _signed(self) -> tuple[str, str]:
+    def _signed(self, *, as_written: bool) -> list[tuple[str, str]]:
         """Make negative lines returns and store the amounts of returns positive."""
-        count = self.engine.rows(
-            f"SELECT count(*) FROM {self.raw} WHERE {self.read['amount']} < 0"
-        )[0][0] if "amount" in self.has else 0  # fmt: skip
+        count = self.numbers.get("amount", clean.Numbers()).negative
         if count:
             self.notes.append(f"{count:,} negative lines became returns")
+        elif as_written and "amount" in self.numbers and self.plan.columns.get("txn_type") in _FORWARD:
+            return []
         back = "txn_type IN ('return', 'refund')"
         replaced = [
             "CASE WHEN amount < 0 AND txn_type = 'payment' THEN 'refund' "
@@ -169,48 +172,73 @@ class Lines:
             for name in ("quantity", "list_amount", "cost_amount", "tax_amount")
             if name in self.has | self.made
         ]
-        return "signed", f"* REPLACE ({', '.join(replaced)})"
+        return [("signed", f"* REPLACE ({', '.join(replaced)})")]
+
+
+def stored_key(table: str, alias: str = "") -> str:
+    """Return SQL for the key of a stored row, by which a later file replaces it.
+
+    A line of an order whose columns say it all has no text of its own in `row_key`, which would be the widest column
+    of a large store. Whoever changes one of these columns has to write the key down first.
+
+    >>> stored_key("customers", "k")
+    'k.row_key'
+    """
+    dot = f"{alias}." if alias else ""
+    if table.removeprefix("kept_") != "transactions":
+        return f"{dot}row_key"
+    return f"coalesce({dot}row_key, {_said_by_columns(dot)})"
+
+
+def forget_key() -> str:
+    """Return SQL that empties the written key of lines whose columns say it, as they are stored in the first place."""
+    return f"UPDATE store.transactions SET row_key = NULL WHERE row_key = {_said_by_columns('')}"
+
+
+def _said_by_columns(dot: str) -> str:
+    parts = f"{dot}source, {dot}txn_type, {dot}order_id, CAST({dot}line_no AS VARCHAR), coalesce({dot}person_id, '')"
+    return f"concat_ws({literal(SEPARATOR)}, {parts})"
 
 
 def keys(present: set[str], table: Table, source: str, numbered: bool) -> list[tuple[str, str]]:
     """Return the steps that number the lines of an order and give every line its key.
 
-    Orders are keyed by order and line; payments, returns and other events of an order also by their date, because a
-    later export holds the next event and not a correction. Lines without an order are keyed by their content.
+    `numbered` says that every row has an order and the number of its line already.
+
+    Orders are keyed by order and line, and their `row_key` is null (see `stored_key`); payments, returns and other
+    events of an order also by their date, because a later export holds the next event and not a correction. Lines
+    without an order are keyed by their content.
     """
     steps: list[tuple[str, str]] = []
     missing = [name for name in ("order_id", "txn_id", "person_id", "line_no") if name not in present]
     if missing:
         nulls = ", ".join(f"CAST(NULL AS {'BIGINT' if name == 'line_no' else 'VARCHAR'}) AS {name}" for name in missing)
         steps.append(("complete", f"*, {nulls}"))
-    row = quote("row")
-    content = ", ".join(f"coalesce(CAST({quote(name)} AS VARCHAR), '')" for name in table.names if name in present)
-    steps.append(("hashed", f"*, md5(concat_ws({literal(SEPARATOR)}, {content})) AS content"))
-    steps.append((
-        "counted",
-        f"*, row_number() OVER (PARTITION BY total, txn_type, order_id ORDER BY {row}) AS line, "
-        f"row_number() OVER (PARTITION BY total, txn_type, order_id, date, person_id ORDER BY {row}) AS event, "
-        f"row_number() OVER (PARTITION BY total, content ORDER BY {row}) AS copy",
-    ))  # fmt: skip
-    owner = "coalesce(person_id, '')"
+    if numbered:
+        return [*steps, ("keyed", "*, CAST(NULL AS VARCHAR) AS row_key")]
 
     def key(*parts: str) -> str:
         return f"concat_ws({literal(SEPARATOR)}, {literal(source)}, txn_type, {', '.join(parts)})"
 
-    by_line = key("order_id", "CAST(coalesce(line_no, line) AS VARCHAR)", owner)
-    by_event = key("order_id", "CAST(date AS VARCHAR)", "CAST(event AS VARCHAR)", owner)
+    row = quote("row")
+    content = ", ".join(f"coalesce(CAST({quote(name)} AS VARCHAR), '')" for name in table.names if name in present)
+    # Only lines without an order are known by their content.
+    digest = f"CASE WHEN order_id IS NULL THEN md5(concat_ws({literal(SEPARATOR)}, {content})) END"
+    steps.append(("hashed", f"*, {digest} AS content"))
+    steps.append((
+        COUNTED,
+        f"*, row_number() OVER (PARTITION BY total, txn_type, order_id ORDER BY {row}) AS line, "
+        f"row_number() OVER (PARTITION BY total, txn_type, order_id, date, person_id ORDER BY {row}) AS event, "
+        f"row_number() OVER (PARTITION BY total, content ORDER BY {row}) AS copy",
+    ))  # fmt: skip
+    by_event = key("order_id", "CAST(date AS VARCHAR)", "CAST(event AS VARCHAR)", "coalesce(person_id, '')")
     steps.append((
         "keyed",
-        f"*, CASE WHEN order_id IS NOT NULL AND (line_no IS NOT NULL OR txn_type = 'order') THEN {by_line} "
+        "*, CASE WHEN order_id IS NOT NULL AND (line_no IS NOT NULL OR txn_type = 'order') THEN NULL "
         f"WHEN order_id IS NOT NULL THEN {by_event} WHEN txn_id IS NOT NULL THEN {key('txn_id')} "
         f"ELSE {key('content', 'CAST(copy AS VARCHAR)')} END AS row_key",
     ))  # fmt: skip
-    made = "order_id || '-' || CAST(coalesce(line_no, line) AS VARCHAR)"
-    steps.append((
-        "numbered",
-        "* REPLACE (CASE WHEN order_id IS NOT NULL THEN coalesce(line_no, line) ELSE line_no END AS line_no, "
-        f"coalesce(txn_id, CASE WHEN order_id IS NOT NULL THEN {made} "
-        "ELSE 'h' || content[:12] || '-' || CAST(copy AS VARCHAR) END) AS txn_id)",
-    ))  # fmt: skip
-    present.update(("line_no", "txn_id"))
+    given = "CASE WHEN order_id IS NOT NULL THEN coalesce(line_no, line) ELSE line_no END AS line_no"
+    steps.append(("numbered", f"* REPLACE ({given})"))
+    present.add("line_no")
     return steps

@@ -31,41 +31,55 @@ from typing import Any
 from salesforecast.engine import Engine, quote
 from salesforecast.errors import AmbiguousMapping, BadInput, lookup, suggestion
 from salesforecast.load import presets
+from salesforecast.load.evidence import Evidence
 from salesforecast.load.files import Source
 from salesforecast.load.joins import joined_headers
-from salesforecast.load.presets import Preset, normalise
+from salesforecast.load.presets import Export, Preset
 from salesforecast.load.recognise import (
     MASTERS,
     NEEDS,
     SCOPED,
+    SCOPES,
     Match,
     event_kind,
+    export_for,
+    how_found,
     listed,
     match_table,
     not_recognised,
     recognise,
 )  # fmt: skip
+from salesforecast.load.repair import repaired
+from salesforecast.load.spelling import loose, normalise
 from salesforecast.schema import TABLES
 
 OPTIONS = ("date_format", "discount_as")
+# What states.py reads; any table may name them.
+STATES = (
+    "row.deleted", "row.life_status", "row.done", "deal.is_won", "deal.is_lost", "deal.is_closed",
+    "deal.won_at", "deal.lost_at", "deal.active",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Plan:
     """One table to fill from one file, or from several that are joined.
 
-    `columns`: canonical column -> header or `=constant`; `left_out`: columns that the mapping says not to look for.
+    `columns`: canonical column -> header or `=constant`; `left_out`: columns that the mapping says not to look for;
+    `how`: how each column was found (mapping, preset, alias, similar); `aliases`: the codes of its system.
     """
 
     table: str
     source: Source
     columns: Mapping[str, str]
     preset: str
+    aliases: Preset = field(repr=False, compare=False)
     joined: tuple[Source, ...] = ()
     on: tuple[tuple[str, str], ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
     why: str = ""
+    how: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def name(self) -> str:
@@ -99,6 +113,8 @@ def plan(
     Raises `AmbiguousMapping`, `BadInput` or `UnknownName`, each with the mapping line to write.
     """
     aliases = presets.load(preset)
+    sources = [repaired(engine, each, aliases) for each in sources]
+    looks = {each.name: Evidence(engine, each) for each in sources}
     plans: list[Plan] = []
     lines: set[str] = set()
     beside: set[str] = set()
@@ -107,12 +123,12 @@ def plan(
         if not entry.get("from") and not _named(entry):
             general.append((table, entry))
             continue
-        for made in _explicit(table, entry, sources, aliases):
+        for made in _explicit(table, entry, sources, aliases, looks):
             plans.append(made)
             lines.add(made.source.name)
             beside.update(each.name for each in made.joined)
     rest = [each for each in sources if each.name not in lines]
-    found = {each.name: recognise(each, aliases) for each in rest}
+    found = {each.name: recognise(each, aliases, looks[each.name].filled()) for each in rest}
     for made in _joins(engine, rest, found, beside, aliases):
         plans.append(made)
         lines.add(made.source.name)
@@ -123,9 +139,9 @@ def plan(
         if source.name in lines or (source.name in beside and (match is None or match.table not in MASTERS)):
             continue
         if match is None or match.missing:
-            unknown.append(Unknown(source, not_recognised(source, match)))
+            unknown.append(Unknown(source, _on_request(source, aliases) or not_recognised(source, match)))
         else:
-            plans.append(_plan(source, match, aliases))
+            plans.append(_plan(source, match, aliases, looks[source.name]))
     for table, entry in general:
         plans = [_with_general(each, entry) if each.table == table else each for each in plans]
     order = {table: position for position, table in enumerate(TABLES)}
@@ -140,6 +156,7 @@ def find_column(headers: Sequence[str], name: str, where: str) -> int:
     """
     exact = [position for position, header in enumerate(headers) if header == name.strip()]
     near = exact or [position for position, header in enumerate(headers) if normalise(header) == normalise(name)]
+    near = near or [position for position, header in enumerate(headers) if header and loose(header) & loose(name)]
     if len(near) == 1:
         return near[0]
     if near:
@@ -162,6 +179,7 @@ def _check_entry(table: str, entry: Any) -> None:
         *TABLES[table].names,
         *(each.name for each in TABLES[table].virtual),
         *presets.load("auto").columns[table],
+        *STATES,
         *OPTIONS,
         "from",
         "on",
@@ -197,7 +215,9 @@ def _with_general(made: Plan, entry: Mapping[str, Any]) -> Plan:
     )
 
 
-def _explicit(table: str, entry: dict[str, Any], sources: Sequence[Source], aliases: Preset) -> Iterable[Plan]:
+def _explicit(
+    table: str, entry: dict[str, Any], sources: Sequence[Source], aliases: Preset, looks: Mapping[str, Evidence]
+) -> Iterable[Plan]:
     wanted = entry.pop("from", None)
     on = entry.pop("on", None)
     options = {key: entry.pop(key) for key in OPTIONS if key in entry}
@@ -225,19 +245,25 @@ def _explicit(table: str, entry: dict[str, Any], sources: Sequence[Source], alia
             column: value if not value or value.startswith("=") else headers[find_column(headers, value, first.name)]
             for column, value in entry.items()
         }
-        matched, ambiguous = match_table(headers, table, aliases, given, first.words)
+        export = export_for(headers, table, aliases, first.words, asked=True)
+        matched, ambiguous = match_table(headers, table, aliases, given, first.words, export)
         _refuse_ambiguous(first.name, table, ambiguous)
-        matched = _scoped(table, matched, given, first.name)
+        matched = _scoped(table, matched, given, first.name, None if others else looks[first.name])
         missing = [each for each in NEEDS[table] if not any(column in matched for column in each)]
         if missing and not (table == "activities" and missing == [("kind", "activity_id")]):
             raise BadInput(
                 f"{first.name}: the mapping of {table} gives no {' or '.join(missing[0])}. "
                 f'Write {missing[0][0]} = "COLUMN". Found: {listed(headers)}.'
             )
+        speaking, notes = _speaking(aliases, export), list[str]()
+        if table == "transactions":
+            matched, speaking, notes = looks[first.name].coded(matched, speaking, given)
         yield Plan(
-            table, first, _with_kind(table, matched, headers, aliases, first, given), _preset_name(headers, aliases),
-            tuple(others), pairs, options, tuple(column for column, value in given.items() if not value),
-            "as the mapping says",
+            table, replace(first, notes=(*first.notes, *notes)),
+            _with_kind(table, matched, headers, aliases, first, given),
+            _preset_name(headers, aliases, export), speaking, tuple(others), pairs, options,
+            tuple(column for column, value in given.items() if not value), "as the mapping says",
+            how_found(headers, table, aliases, given, first.words, export),
         )  # fmt: skip
 
 
@@ -269,13 +295,62 @@ def _source(name: str, sources: Sequence[Source]) -> Source:
                    f"Files: {listed(names)}.")  # fmt: skip
 
 
-def _plan(source: Source, match: Match, aliases: Preset) -> Plan:
+def _plan(source: Source, match: Match, aliases: Preset, look: Evidence) -> Plan:
+    _refuse_rivals(source.name, match)
+    match, notes = look.priced_by_line(look.settle(look.plausible(match, aliases)), aliases)
     _refuse_ambiguous(source.name, match.table, match.ambiguous)
-    columns = _scoped(match.table, match.columns, {}, source.name)
+    columns = _scoped(match.table, match.columns, {}, source.name, look)
+    speaking = _speaking(aliases, match.export)
+    if match.table == "transactions":
+        columns, speaking, read = look.coded(columns, speaking)
+        notes += read
+    elif match.table in ("activities", "feedback"):
+        speaking, read = look.of_a_kind(match, speaking)
+        notes += read
     columns = _with_kind(match.table, columns, source.headers, aliases, source, {})
+    if match.table == "deals" and columns["deal_id"] == columns.get("name"):
+        source, columns["deal_id"], read = look.numbered(columns["name"])
+        notes += read
     proof = [columns[column] for each in NEEDS[match.table] for column in each if column in columns]
     why = f"headers {', '.join(dict.fromkeys(proof))}; {match.sure:.0%} of the columns known"
-    return Plan(match.table, source, columns, _preset_name(source.headers, aliases), why=why)
+    if match.export:
+        known = [each for group in match.export.proof for each in source.headers if normalise(each) in group]
+        why = f"{match.export.name}: headers {', '.join(dict.fromkeys(known))}; {match.sure:.0%} of the columns known"
+        why += f"; {match.export.note.replace('FILE', source.name)}" if match.export.note else ""
+    return Plan(
+        match.table, replace(source, notes=(*source.notes, *notes)), columns,
+        _preset_name(source.headers, aliases, match.export), speaking, why=why, how=match.how,
+    )  # fmt: skip
+
+
+def _speaking(aliases: Preset, export: Export | None) -> Preset:
+    return aliases.speaking(export) if export else aliases
+
+
+def _refuse_rivals(name: str, match: Match) -> None:
+    """Refuse a file that is as much another table, or another system's export, with the line to write."""
+    if not match.rivals:
+        return
+    if match.export:
+        others = listed((match.export.name, *match.rivals))
+        raise AmbiguousMapping(
+            f'{name} could be {others}. Say which: preset = "{match.export.preset}", or name the columns in the '
+            f'mapping: {{"{match.table}": {{"from": "{name}", …}}}}.'
+        )
+    tables = (match.table, *match.rivals)
+    lines = " or ".join(f'{{"{each}": {{"from": "{name}"}}}}' for each in tables)
+    raise AmbiguousMapping(f"{name} could be {' or '.join(tables)}. Write {lines} in the mapping.")
+
+
+def _on_request(source: Source, aliases: Preset) -> str | None:
+    """Say what a file that nothing recognises could be, when a preset reads such files on request."""
+    export = export_for(source.headers, None, aliases, source.words, asked=True)
+    if export is None:
+        return None
+    return (
+        f"{source.name} is not imported: it looks like {export.name}. If it holds {export.table}, write "
+        f'{{"{export.table}": {{"from": "{source.name}"}}}} in the mapping.'
+    )
 
 
 def _joins(
@@ -286,7 +361,7 @@ def _joins(
     aliases: Preset,
 ) -> Iterable[Plan]:
     """Join order lines that have no date with the one file that gives each of their orders a date."""
-    orders: list[tuple[Source, dict[str, str]]] = []
+    dated: list[tuple[Source, dict[str, str]]] = []
     undated: list[tuple[Source, dict[str, str]]] = []
     for source in sources:
         columns, _ = match_table(source.headers, "transactions", aliases, hint=source.words)
@@ -295,10 +370,12 @@ def _joins(
         if "order_id" not in columns or other_table or source.name in beside:
             continue
         priced = "amount" in columns or {"quantity", "unit_price"} <= set(columns)
-        if "date" in columns and _is_unique(engine, source, columns["order_id"]):
-            orders.append((source, columns))
+        if "date" in columns:
+            dated.append((source, columns))
         elif "date" not in columns and priced:
             undated.append((source, columns))
+    # Lines without a date are rare, and counting the orders of a large file is dear.
+    orders = [each for each in dated if undated and _is_unique(engine, each[0], each[1]["order_id"])]
     if len(orders) != 1:
         return
     other, other_columns = orders[0]
@@ -309,7 +386,10 @@ def _joins(
         pair = (columns["order_id"], other_columns["order_id"])
         why = f"order lines without a date; {other.name} has one for each {pair[1]}"
         columns = _with_kind("transactions", matched, headers, aliases, source, {})
-        yield Plan("transactions", source, columns, _preset_name(headers, aliases), (other,), (pair,), why=why)
+        yield Plan(
+            "transactions", source, columns, _preset_name(headers, aliases), aliases, (other,), (pair,), why=why,
+            how=how_found(headers, "transactions", aliases, hint=source.words),
+        )  # fmt: skip
 
 
 def _is_unique(engine: Engine, source: Source, header: str) -> bool:
@@ -330,20 +410,23 @@ def _refuse_ambiguous(name: str, table: str, ambiguous: Mapping[str, Sequence[st
         )
 
 
-def _scoped(table: str, columns: dict[str, str], given: Mapping[str, str], name: str) -> dict[str, str]:
-    """Turn the one dimension column of a target into its scope."""
+def _scoped(
+    table: str, columns: dict[str, str], given: Mapping[str, str], name: str, look: Evidence | None = None
+) -> dict[str, str]:
+    """Turn the one dimension column of a target into its scope: the finest, when it says what the others are."""
     dimensions = {key: header for key, header in columns.items() if key.startswith("scope.")}
     rest = {key: header for key, header in columns.items() if not key.startswith("scope.")}
     if table not in SCOPED or not dimensions or "scope_id" in columns:
         return rest
-    if len(dimensions) > 1:
+    key = min(dimensions, key=lambda each: SCOPES.index(each.removeprefix("scope.")))
+    others = [header for each, header in dimensions.items() if each != key]
+    if others and not (look and all(look.decides(dimensions[key], other) for other in others)):
         first, header = next(iter(dimensions.items()))
         raise AmbiguousMapping(
             f"{name}: {listed(dimensions.values())} could each be the scope of a row of {table}. Write "
             f'scope_type = "={first.removeprefix("scope.")}" and scope_id = "{header}" in the mapping of {table}.'
         )
-    key, header = next(iter(dimensions.items()))
-    return {**rest, "scope_type": f"={key.removeprefix('scope.')}", "scope_id": header}
+    return {**rest, "scope_type": f"={key.removeprefix('scope.')}", "scope_id": dimensions[key]}
 
 
 def _with_kind(
@@ -359,9 +442,11 @@ def _with_kind(
     return {"txn_type": f"={event_kind(headers, aliases, source.words)}", **columns}
 
 
-def _preset_name(headers: Sequence[str], aliases: Preset) -> str:
-    """Name the preset whose language the headers speak."""
-    if aliases.name != "auto":
+def _preset_name(headers: Sequence[str], aliases: Preset, export: Export | None = None) -> str:
+    """Name the system that the headers are of, else the preset whose language they speak."""
+    if export:
+        return export.preset
+    if aliases.name in presets.GENERIC:
         return aliases.name
     chinese = sum(any("一" <= character <= "鿿" for character in header) for header in headers)
     return "generic_zh" if chinese * 2 >= len(headers) else "generic_en"

@@ -1,7 +1,8 @@
 """From an all-text relation to typed, keyed and checked rows of one canonical table, as one SQL statement.
 
-What is decided for the whole file (units, dates, discounts, signs) is written down in `notes`, so that the report can
-say it. A row is stored, rejected for the first rule it breaks, or excluded (a total at the foot of the file).
+A large file is read twice: once to decide how its columns are written, once to store its rows. What is decided for the
+whole file (units, dates, discounts, signs) is written down in `notes`, so that the report can say it. A row is stored,
+rejected for the first rule it breaks, or excluded (a total at the foot of the file).
 """
 
 from __future__ import annotations
@@ -24,9 +25,11 @@ from salesforecast.schema import SQL_TYPES, TABLES, Column, Table
 REJECT_COLUMNS = ("reject_row", "reject_column", "reject_rule", "reject_value", "reject_message")
 MOST_EXTRA_COLUMNS = 50
 SEPARATOR = "\x1f"  # between the parts of a row key: no export contains it
-_TOTAL = r"(合计|总计|小计|总和|累计|本页小计|本页合计|total|grandtotal|subtotal|sum)[:：]?"
+TOTAL = r"(合计|总计|小计|总和|累计|本页小计|本页合计|total|grandtotal|subtotal|sum)[:：]?"
 # Rows without an id of their own get one from their content.
 GENERATED_IDS = {"activities": "activity_id", "feedback": "feedback_id", "register": "item_id"}
+_FIRST_ROWS = 20_000
+UNLIKE = "unlike"
 OPEN_CODES = ("measure",)  # the registry of measures is open: unknown names stay as they are
 
 
@@ -43,9 +46,13 @@ class Check:
 
 @dataclass
 class Staged:
-    """Rows ready to be stored: the temporary table `relation` with `problem` (number of a check) and `total`."""
+    """Rows ready to be stored: `relation` with `problem` (number of a check) and `total`.
+
+    `relation` is a temporary table, or a view where the file is read while its rows are stored (`streamed`).
+    """
 
     plan: Plan
+    number: int
     relation: str
     source: str
     raw: str
@@ -55,29 +62,55 @@ class Staged:
     extra: dict[str, str]
     checks: list[Check]
     notes: list[str] = field(default_factory=list)
+    streamed: bool = False
+    unlike: str = ""  # the column that marks rows unlike the first ones, where only these were looked at
+    repeated: str = ""
+    set_aside: int = 0  # rows marked as total that are none: deleted records, older exports
+
+    @property
+    def good(self) -> str:
+        """What to select the rows from that are stored, less those in `repeated` (their key came before)."""
+        first = f" AND {quote('row')} NOT IN (SELECT {quote('row')} FROM {self.repeated})" if self.repeated else ""
+        alike = f" AND NOT {self.unlike}" if self.unlike else ""
+        return f"{self.relation} WHERE problem IS NULL AND NOT total{alike}{first}"
 
 
-def stage(engine: Engine, plan: Plan, aliases: Preset, number: int, source: str, timezone: str) -> Staged:
+def stage(
+    engine: Engine, plan: Plan, aliases: Preset, number: int, source: str, timezone: str, *, whole: bool = True
+) -> Staged:
     """Build the staged table of a plan; times are wall-clock times of `timezone` unless they carry an offset.
+
+    Without `whole`, what the first rows of a streamed file show is taken for the whole file; `Staged.unlike` marks the
+    rows that gainsay it. Where there are any, nothing that was staged holds: stage the plan again.
 
     Raises `BadInput` when a required column looks like text as a whole, `AmbiguousMapping` when dates or discounts
     can be read in two ways.
     """
-    return _Stager(engine, plan, aliases, number, source, timezone).run()
+    return _Stager(engine, plan, aliases, number, source, timezone, whole).run()
 
 
 class _Stager:
     """The state of one `stage` call."""
 
-    def __init__(self, engine: Engine, plan: Plan, aliases: Preset, number: int, source: str, timezone: str) -> None:
-        self.engine, self.plan, self.aliases, self.source = engine, plan, aliases, source
+    def __init__(
+        self, engine: Engine, plan: Plan, aliases: Preset, number: int, source: str, timezone: str, whole: bool
+    ) -> None:
+        self.engine, self.plan, self.aliases, self.source, self.whole = engine, plan, aliases, source, whole
         self.timezone = literal(timezone)
         self.table: Table = TABLES[plan.table]
-        self.relation = f"stage_{number}"
+        self.number, self.relation = number, f"stage_{number}"
+        self.doubts: list[str] = []
+        self.raw_doubts: list[str] = []
         self.notes: list[str] = []
         self.headers: Sequence[str] = plan.source.headers
         self.raw = plan.source.relation
+        self.streamed = (
+            plan.source.streamed and plan.table == "transactions" and not plan.joined
+            and not any(name.startswith("row.") for name in plan.columns)
+        )  # fmt: skip
+        self.tidy = {f"c{each}" for each in plan.source.tidy}
         if plan.joined:
+            self.tidy = set()
             self.headers = joined_headers(plan.source, plan.joined)
             self.raw = f"joined_{number}"
             self.notes += joins.join(engine, plan, self.raw)
@@ -86,22 +119,24 @@ class _Stager:
         attributes = [name for name in self.plan.columns if "." in name]
         inputs = [name for name in self.plan.columns if "." not in name]
         typed = {name: self.table.column(name) for name in inputs}
-        self.numbers = clean.profile_numbers(
-            self.engine, self.raw,
-            {name: (self._source(name), column.kind) for name, column in typed.items()
-             if column.kind in ("money", "number", "integer", "share") and not self._constant(name)},
-        )  # fmt: skip
+        extra = self._look(typed, attributes)
         self.read = read = {name: self._read(column) for name, column in typed.items()}
         self._refuse_text_columns(typed)
-        extra = self._extra(attributes)
         present = set(inputs)
         selected = [f"{sql} AS {quote(name)}" for name, sql in read.items()]
         selected += [f"{self._value(name)} AS {quote('raw.' + name)}" for name in inputs]
-        selected += [f"{clean.text(self._value(name))} AS {quote(name)}" for name in attributes]
-        selected += [f"{clean.text(quote(source))} AS {quote(name)}" for name, source in extra.items()]
+        selected += [f"{self._text(self._value(name))} AS {quote(name)}" for name in attributes]
+        selected += [f"{self._text(quote(source))} AS {quote(name)}" for name, source in extra.items()]
+        selected += [f"{_any(self.raw_doubts)} AS {UNLIKE}"] if self.doubts else []
         steps = [f"cleaned AS (SELECT {quote('row')}, {self._total()} AS total, {', '.join(selected)} FROM {self.raw})"]
         last = "cleaned"
+        if self.doubts:
+            steps.append(f"alike AS (SELECT * REPLACE ({_any([UNLIKE, *self.doubts])} AS {UNLIKE}) FROM cleaned)")
+            last = "alike"
         for name, select in self._steps(present, read):
+            if name == lines.COUNTED and self.streamed:
+                last = self._count_apart(steps, last, select)
+                continue
             steps.append(f"{name} AS (SELECT {select} FROM {last})")
             last = name
         checks = self._checks(typed, present)
@@ -112,26 +147,123 @@ class _Stager:
         )
         value = f"CASE problem {values} END" if checks else "CAST(NULL AS VARCHAR)"
         steps.append(f"checked AS (SELECT *, {problem} AS problem FROM {last})")
-        duplicate = (
-            "problem IS NULL AND NOT total AND row_number() OVER "
-            f"(PARTITION BY row_key, problem IS NULL AND NOT total ORDER BY {quote('row')}) > 1"
+        raw = ", ".join(quote(f"raw.{name}") for name in inputs)
+        self.engine.execute(
+            f"CREATE OR REPLACE TEMP {'VIEW' if self.streamed else 'TABLE'} {self.relation} AS "
+            f"WITH {', '.join(steps)} SELECT * EXCLUDE ({raw}), {value} AS problem_value FROM checked"
         )
-        checks.append(
-            Check(
-                "duplicate_key", self.table.key[-1], "false", "row_key", "an earlier row of the file has the same key"
+        return Staged(
+            self.plan, self.number, self.relation, self.source, self.raw, tuple(self.headers),
+            [name for name in self.table.names if name in present], attributes, extra, checks, self.notes,
+            self.streamed, UNLIKE if self.doubts else "",
+        )  # fmt: skip
+
+    def _look(self, typed: Mapping[str, Column], attributes: list[str]) -> dict[str, str]:
+        """Look once at all that has to be known of whole columns; returns the extra columns."""
+        numbers = {
+            name: (self._source(name), column.kind) for name, column in typed.items()
+            if column.kind in ("money", "number", "integer", "share") and not self._constant(name)
+        }  # fmt: skip
+        free = self._free(attributes)
+        parts = {f"number {name}": clean.plain_counts(quote(source), kind, name)
+                 for name, (source, kind) in numbers.items()}  # fmt: skip
+        parts |= {f"extra {each}": [f"bool_or({self._filled(quote(f'c{each}'))})"] for each in free}
+        parts |= self._uncounted(typed)
+        damaged = {
+            name: clean.damaged(self._value(name)) for name, column in typed.items()
+            if column.kind == "text" and name.endswith("_id") and not self._constant(name)
+        }  # fmt: skip
+        for name, found in damaged.items():
+            parts[f"damaged {name}"] = [f"count(*) FILTER ({found})", f"min({self._value(name)}) FILTER ({found})"]
+        self.sampled: dict[str, clean.Dates] = {}
+        self.codes = {name: codes for name, column in typed.items() if (codes := self._codes(column))}
+        for name, column in typed.items():
+            if column.kind in ("date", "timestamp") and self.streamed and not self._constant(name):
+                sampled = clean.sampled_dates(self.engine, self.raw, self._source(name), **self._date_options(column))
+                if sampled:
+                    self.sampled[name] = sampled[0]
+                    parts[f"unlike {name}"] = [f"count(*) FILTER ({sampled[1]})"]
+        seen = self._seen(parts)
+        self.sampled = {name: dates for name, dates in self.sampled.items() if not seen[f"unlike {name}"][0]}
+        self.numbered = seen.get("uncounted") == [0]
+        for name in damaged:
+            count, example = seen[f"damaged {name}"]
+            if count:
+                self.notes.append(
+                    f"{name}: {count:,} ids are damaged, such as {example!r}: a spreadsheet has cut their last digits; "
+                    "export the column as text"
+                )
+        self.numbers = clean.numbers_of(
+            self.engine, self.raw, numbers, {name: seen[f"number {name}"] for name in numbers}
+        )
+        return self._named([each for each in free if seen[f"extra {each}"][0]])
+
+    def _seen(self, parts: Mapping[str, list[str]]) -> dict[str, list[Any]]:
+        """Return what the parts of a look say of the file.
+
+        Where the first rows are enough to say it, so long as no row gainsays them, `doubts` becomes what tells such a
+        row: a number that is not plain, a date of another shape, an amount below zero.
+        """
+        if not self.streamed or self.whole:
+            return self._counts(parts, self.raw)
+        seen = {}
+        for name, counts in self._counts(parts, f"(SELECT * FROM {self.raw} LIMIT {_FIRST_ROWS})").items():
+            kind, _, column = name.partition(" ")
+            if kind == "number":
+                _, unreadable, negative, *spans = counts
+                if unreadable or spans or (negative and column == "amount"):
+                    continue  # what it means depends on how many there are
+                blank = self._filled(quote(f"raw.{column}"))
+                self.doubts.append(f"CASE WHEN {quote(column)} IS NOT NULL THEN false ELSE {blank} END")
+                self.doubts += ["amount < 0"] if column == "amount" else []
+            elif not counts[0]:
+                # The condition of which the part counts the rows.
+                self.raw_doubts.append(parts[name][0].removeprefix("count(*) FILTER ").removeprefix("bool_or"))
+            elif kind not in ("extra", "uncounted"):
+                continue
+            seen[name] = counts
+        return seen | self._counts({name: each for name, each in parts.items() if name not in seen}, self.raw)
+
+    def _counts(self, parts: Mapping[str, list[str]], relation: str) -> dict[str, list[Any]]:
+        flat = [part for each in parts.values() for part in each]
+        row = iter(self.engine.rows(f"SELECT {', '.join(flat)} FROM {relation}")[0] if flat else ())
+        return {name: [next(row) for _ in each] for name, each in parts.items()}
+
+    def _uncounted(self, typed: Mapping[str, Column]) -> dict[str, list[str]]:
+        """Count the lines with a date that lack an order or the number of their line."""
+        if self.table.name != "transactions" or not {"order_id", "line_no", "date"} <= typed.keys():
+            return {}
+        line, date, order = (self._value(name) for name in ("line_no", "date", "order_id"))
+        counted = f"{clean.number(line, 'integer', plain=True)} IS NOT NULL AND {self._filled(order)}"
+        return {"uncounted": [f"count(*) FILTER (CASE WHEN {counted} THEN false ELSE {self._filled(date)} END)"]}
+
+    def _codes(self, column: Column) -> dict[str, str | None]:
+        """Return the codes of the texts in the first rows of an enumeration."""
+        codes = self.aliases.codes(self.table.name, column.name)
+        coded = column.kind == "text" and codes and (column.values or column.name in OPEN_CODES)
+        if not coded or self._constant(column.name):
+            return {}
+        value = self._value(column.name)
+        return dict(
+            self.engine.rows(
+                f"SELECT value, {clean.code('value', codes, keep_unknown=not column.values)} FROM "
+                f"(SELECT DISTINCT {value} AS value FROM (SELECT * FROM {self.raw} LIMIT 10000)) "
+                "WHERE value IS NOT NULL ORDER BY value LIMIT 100"
             )
         )
+
+    def _count_apart(self, steps: list[str], last: str, select: str) -> str:
+        """Add the numbers of lines from a narrow table of their own: sorting the whole rows of a file would be dear."""
+        name = f"{self.relation}_counted"
+        keys = ", ".join(("total", "txn_type", "order_id", "date", "person_id"))
         self.engine.execute(
-            f"CREATE OR REPLACE TEMP TABLE {self.relation} AS WITH {', '.join(steps)} "
-            f"SELECT * EXCLUDE (problem, {', '.join(quote('raw.' + name) for name in inputs)}), "
-            f"CASE WHEN {duplicate} THEN {len(checks) - 1} ELSE problem END AS problem, {value} AS problem_value "
-            "FROM checked"
+            f"CREATE OR REPLACE TEMP TABLE {name} AS WITH {', '.join(steps)} "
+            f"SELECT {quote('row')}, {select.removeprefix('*, ')} "
+            f"FROM (SELECT {quote('row')}, {keys}, content FROM {last})"
         )
-        self._note_empty_footer()
-        return Staged(
-            self.plan, self.relation, self.source, self.raw, tuple(self.headers),
-            [name for name in self.table.names if name in present], attributes, extra, checks, self.notes,
-        )  # fmt: skip
+        steps.append(f"counted AS (SELECT l.*, c.* EXCLUDE ({quote('row')}) FROM {last} AS l JOIN {name} AS c "
+                     f"USING ({quote('row')}))")  # fmt: skip
+        return "counted"
 
     # what a column is read from
 
@@ -144,6 +276,15 @@ class _Stager:
     def _value(self, name: str) -> str:
         header = self.plan.columns[name]
         return literal(header[1:]) if self._constant(name) else quote(self._source(name))
+
+    def _tidy(self, value: str) -> bool:
+        return value.strip('"') in self.tidy
+
+    def _text(self, value: str) -> str:
+        return clean.text(value, tidy=self._tidy(value))
+
+    def _filled(self, value: str) -> str:
+        return clean.filled(value, tidy=self._tidy(value))
 
     def _label(self, name: str) -> str:
         return f"{self.plan.source.name}, column {self.plan.columns[name]!r}"
@@ -161,8 +302,8 @@ class _Stager:
             if column.values or (name in OPEN_CODES and codes):
                 if self._constant(name) and column.values and normalise(self.plan.columns[name][1:]) not in codes:
                     raise BadInput(f"{name} = {self.plan.columns[name]!r}: expected one of {', '.join(column.values)}.")
-                return clean.code(value, codes, keep_unknown=not column.values)
-            return clean.text(value)
+                return clean.code(value, codes, keep_unknown=not column.values, seen=self.codes.get(name))
+            return self._text(value)
         found = self.numbers.get(name, clean.Numbers())
         header = "" if self._constant(name) else self.plan.columns[name]
         written = unit(header)
@@ -182,22 +323,29 @@ class _Stager:
         kind = SQL_TYPES[column.kind]
         if self._constant(column.name):
             return f"CAST({clean.date(value, clean.Dates(iso=True, mixed=True))} AS {kind})"
-        is_period = column.name == "period_start"
-        dates = clean.profile_dates(
-            self.engine, self.raw, self._source(column.name), label=self._label(column.name),
-            order=self.plan.options.get("date_format"), period=is_period or column.name == "date",
-        )  # fmt: skip
+        dates = self.sampled.get(column.name) or clean.profile_dates(
+            self.engine, self.raw, self._source(column.name), **self._date_options(column)
+        )
         if dates.note:
             self.notes.append(f"{column.name}: {dates.note}")
         read = clean.date(value, dates)
+        if not column.required:  # a required date outside the years of business is refused by its rule
+            read = clean.without_placeholders(read)
         # Times are stored as UTC, days are those of the business: each column is what it is not written as.
         if column.kind == "timestamp" and not dates.offsets:
             read = f"timezone('UTC', timezone({self.timezone}, {read}))"
         elif column.kind == "date" and dates.offsets:
             read = f"timezone({self.timezone}, timezone('UTC', {read}))"
-        if is_period:
+        if column.name == "period_start":
             read = f"coalesce({clean.quarter_start(value)}, {read})"
         return f"CAST({read} AS {kind})"
+
+    def _date_options(self, column: Column) -> dict[str, Any]:
+        return {
+            "label": self._label(column.name),
+            "order": self.plan.options.get("date_format"),
+            "period": column.name in ("period_start", "date"),
+        }
 
     def _refuse_text_columns(self, typed: dict[str, Column]) -> None:
         for name, found in self.numbers.items():
@@ -237,7 +385,7 @@ class _Stager:
         if defaults:
             steps.append(("filled", f"* REPLACE ({', '.join(defaults)})"))
         if self.table.name == "transactions":
-            return [*steps, *lines.keys(present, self.table, self.source, "line_no" in self.plan.columns)]
+            return [*steps, *lines.keys(present, self.table, self.source, self.numbered)]
         return [*steps, *self._keys(present)]
 
     def _scope(self, present: set[str]) -> str:
@@ -301,11 +449,11 @@ class _Stager:
         lenient: dict[str, str] = {}
         for name, column in typed.items():
             raw = quote(f"raw.{name}")
-            unread = f"{clean.filled(raw)} AND {quote(name)} IS NULL"
+            unread = f"{quote(name)} IS NULL AND {clean.filled(raw)}"
             refused = column.required or column.kind == "money" or name in self.computed_from
             if column.values and not self._constant(name):
                 # The default has filled the gap by now; what was written is still in the raw text.
-                codes = clean.code(raw, self.aliases.codes(self.table.name, name))
+                codes = clean.code(raw, self.aliases.codes(self.table.name, name), seen=self.codes.get(name))
                 unread = f"{clean.filled(raw)} AND {codes} IS NULL"
                 message = f"unknown value; expected one of {', '.join(column.values)}"
                 if column.required:
@@ -349,46 +497,76 @@ class _Stager:
     # what else is in the file
 
     def _total(self) -> str:
-        """Return SQL that is true for a total row: it starts with 合计 and lacks a date, or nothing follows it."""
-        cells = ", ".join(f"nullif(trim(c{each}, {literal(clean.SPACES)}), '')" for each in range(len(self.headers)))
+        """Return SQL that is true for a total row: it starts with 合计 and lacks a date, or nothing follows it.
+
+        A repetition of the header is left out in the same way.
+        """
+        cells = ", ".join(clean.text(f"c{each}") for each in range(len(self.headers)))
         first = f"lower(regexp_replace(coalesce({cells}), '[\\s\\x{{3000}}]', '', 'g'))"
-        matches = f"coalesce(regexp_full_match({first}, {literal(_TOTAL)}), false)"
+        matches = f"coalesce(regexp_full_match({first}, {literal(TOTAL)}), false)"
         dated = [
             self._value(name) for name in self.table.required
             if name in self.plan.columns and self.table.column(name).kind in ("date", "timestamp")
         ]  # fmt: skip
         if dated:
-            return f"({matches} AND NOT {clean.filled(dated[0])})"
-        last = f"(SELECT max({quote('row')}) FROM {self.raw} WHERE NOT {matches})"
-        return f"({matches} AND {quote('row')} > {last})"
+            # CASE, because few rows lack a date and only they need the closer look.
+            # What begins with a digit is a date; the word for a total may stand in the column of dates.
+            word = f"coalesce(regexp_full_match(lower(trim({dated[0]})), {literal(TOTAL)}), false)"
+            dates = f"CASE WHEN {self._filled(dated[0])} THEN {dated[0]} < ':' OR NOT {word} ELSE false END"
+            total = f"CASE WHEN {dates} THEN false ELSE {matches} END"
+        else:
+            last = f"(SELECT max({quote('row')}) FROM {self.raw} WHERE NOT {matches})"
+            total = f"({matches} AND {quote('row')} > {last})"
+        return f"CASE WHEN {self._repeated_header()} THEN true ELSE {total} END"
 
-    def _note_empty_footer(self) -> None:
-        count = self.engine.rows(f"SELECT count(*) FROM {self.relation} WHERE total")[0][0]
-        if count:
-            self.notes.append(f"{count} total rows left out")
+    def _repeated_header(self) -> str:
+        names = [(f"c{each}", header) for each, header in enumerate(self.plan.source.headers)
+                 if not re.search(r"^column \d+$| \(\d+\)$", header)]  # fmt: skip
+        same = [
+            f"coalesce(trim({cell}, {literal(clean.SPACES)}), '') = {literal(header)}" for cell, header in names[:5]
+        ]
+        return (
+            f"CASE WHEN {names[0][0]} = {literal(names[0][1])} THEN {' AND '.join(same)} ELSE false END"
+            if names
+            else "false"
+        )
 
-    def _extra(self, attributes: list[str]) -> dict[str, str]:
-        """Return the columns kept beside the canonical ones: `x_<name>` -> column of the relation."""
+    def _free(self, attributes: list[str]) -> list[int]:
+        """Return the columns that are not mapped."""
         mapped = {normalise(header) for name, header in self.plan.columns.items() if name not in attributes}
         mapped |= {normalise(self.plan.columns[name]) for name in attributes if name.endswith(".name")}
         mapped |= {normalise(each) for pair in self.plan.on for each in pair} | set(map(normalise, REJECT_COLUMNS))
-        free = [position for position, header in enumerate(self.headers) if header and normalise(header) not in mapped]
-        if not free:
-            return {}
-        fills = ", ".join(f"count(*) FILTER ({clean.filled(quote(f'c{each}'))})" for each in free)
-        counts = self.engine.rows(f"SELECT {fills} FROM {self.raw}")[0]
+        return [position for position, header in enumerate(self.headers) if header and normalise(header) not in mapped]
+
+    def _named(self, free: list[int]) -> dict[str, str]:
+        """Return the columns kept beside the canonical ones: `x_<name>` -> column of the relation."""
         extra: dict[str, str] = {}
-        for position, count in zip(free, counts, strict=True):
+        for position in free:
             name = extra_name(self.headers[position])
             while name in extra:
                 name += "_"
-            if count and len(extra) < MOST_EXTRA_COLUMNS:
+            if len(extra) < MOST_EXTRA_COLUMNS:
                 extra[name] = f"c{position}"
-            elif count:
+            else:
                 self.notes.append(
                     f"column {self.headers[position]!r} left out: over {MOST_EXTRA_COLUMNS} extra columns"
                 )
         return extra
+
+
+def _any(conditions: Sequence[str]) -> str:
+    """Return SQL that is true where any condition is; CASE, because OR would ask every row for all of them."""
+    return f"CASE {' '.join(f'WHEN {each} THEN true' for each in conditions)} ELSE false END" if conditions else "false"
+
+
+def repeated_key(table: str) -> Check:
+    """Return the reason to reject a row whose key an earlier row of the file has.
+
+    >>> repeated_key("customers").rule
+    'duplicate_key'
+    """
+    column = TABLES[table].key[-1]
+    return Check("duplicate_key", column, "false", "row_key", "an earlier row of the file has the same key")
 
 
 def extra_name(header: str) -> str:

@@ -129,7 +129,7 @@ class Workbench:
     @cached_property
     def bounds(self) -> tuple[date, date]:
         """First and last day of `sales`. Raises `NoData` when it is empty."""
-        first, last = self.engine.rows("SELECT min(date), max(date) FROM sales")[0]
+        first, last = self.engine.rows(views.span(self))[0]
         if first is None:
             raise NoData(f"No {self.basis} lines up to {self.as_of}{_scope_words(self.scope)}.")
         return first, last

@@ -97,7 +97,10 @@ _CATEGORIES = """
     GROUP BY name HAVING count(DISTINCT product_id) = 1
 """
 _TEAM_JOIN = "LEFT JOIN _teams s ON s.key = t.person_id AND t.date >= s.starts AND t.date < s.ends"
-_CATEGORY_JOIN = "LEFT JOIN _categories p ON p.key = t.product_id"
+# Grouped, though its keys are unique: DuckDB leaves out a join that it knows to add no row and nobody asks a column of.
+_CATEGORY_JOIN = (
+    "LEFT JOIN (SELECT key, max(category) AS category FROM _categories GROUP BY key) p ON p.key = t.product_id"
+)
 _STARTS = ("week_start", "month_start", "quarter_start", "year_start")
 
 
@@ -121,6 +124,11 @@ def create(wb: Workbench) -> None:
         engine.view("cash", "SELECT * FROM sales")
     else:
         _create_lines(wb, "cash", "payment")
+
+
+def span(wb: Workbench) -> str:
+    """Return the query of `Workbench.bounds`: first and last day of `sales`, without what is joined to its lines."""
+    return f"SELECT min(t.date), max(t.date) FROM transactions t {_rate_join(wb)} WHERE {_counted(wb, wb.basis)}"
 
 
 def exclusions(wb: Workbench) -> str:
@@ -166,13 +174,17 @@ def _create_lines(wb: Workbench, name: str, basis: str) -> None:
     Money stays decimal: a sum of floats would depend on the order in which threads finish.
     """
     adds, subtracts = (literal(kind) for kind in BASES[basis])
-    counted = f"t.txn_type IN ({adds}, {subtracts}) AND coalesce(t.status, 'valid') = 'valid' AND {_has_rate(wb)}"
+    counted = _counted(wb, basis)
     rows = wb.engine.rows(f"SELECT count(*) FROM transactions t {_rate_join(wb)} WHERE {counted}")[0][0]
-    wb.engine.keep(
-        f"_first_{name}",
-        f"SELECT customer_id, min(t.date) AS first_day FROM transactions t {_rate_join(wb)} "
-        f"WHERE {counted} AND t.txn_type = {adds} AND customer_id IS NOT NULL GROUP BY customer_id",
-    )
+    bought = f"{counted} AND t.txn_type = {adds}"
+    if rows <= KEPT_LINES:
+        first = f"min(t.date) AS first_day FROM transactions t {_rate_join(wb)} WHERE {bought}"
+    else:
+        # The conditions stand in the aggregate, for only then DuckDB leaves out the join where nobody asks for it.
+        seen = f"({_visible(wb, 'transactions')}) AND ({_in_scope(wb, 'transactions')}) AND {bought}"
+        joins = f"{_joins(wb, 'transactions')} {_rate_join(wb)}"
+        first = f"min(CASE WHEN {seen} THEN t.date END) AS first_day FROM store.transactions t {joins}"
+    wb.engine.view(f"_first_{name}", f"SELECT t.customer_id, {first} GROUP BY t.customer_id")
     amount, cost, list_amount = (_converted(wb, each) for each in ("amount", "cost_amount", "list_amount"))
     added = f"t.txn_type = {adds}"
     extra = [f"t.{quote(each)}" for each in wb.engine.columns("transactions") if each.startswith("x_")]
@@ -198,6 +210,12 @@ def _create_lines(wb: Workbench, name: str, basis: str) -> None:
         WHERE {counted}
         """,
     )
+
+
+def _counted(wb: Workbench, basis: str) -> str:
+    """Return the condition under which a line (alias `t`, rate `r`) counts."""
+    adds, subtracts = (literal(kind) for kind in BASES[basis])
+    return f"t.txn_type IN ({adds}, {subtracts}) AND coalesce(t.status, 'valid') = 'valid' AND {_has_rate(wb)}"
 
 
 def _nothing_returned(wb: Workbench, subtracts: str) -> str:
