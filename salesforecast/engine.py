@@ -267,8 +267,8 @@ def connect(path: str | Path, *, write: bool = False, wait: float = WAIT_SECONDS
     """
     if is_address(path):
         raise StoreError(
-            "A warehouse is only read; imports and forecasts are stored in a DuckDB file. Import into a file, then bring "
-            "it there: salesforecast.warehouse.copy_store(FILE, ADDRESS)"
+            "A warehouse is only read; imports and forecasts are stored in a DuckDB file. Import into a file, then "
+            "bring it there: salesforecast.warehouse.copy_store(FILE, ADDRESS)"
         )
     path = Path(path)
     exists = path.exists()

@@ -31,7 +31,7 @@ def test_a_good_panel_comes_back_sorted_with_its_other_columns():
         (small(y=["1", "2", "many", "4"]), "Column y holds 'many', which is no number"),
         (small(y=[1, 2, np.inf, 4]), "Column y is infinite in 1 rows, first in series 'EU'"),
         (small(y=np.nan), "Series 'EU' has no value at all"),
-        (small(ds=["2025-01-01", "soon", "2025-03-01", "2025-04-01"]), "Column ds holds something that is no date"),
+        (small(ds=["2025-01-01", "soon", "2025-03-01", "2025-04-01"]), "which is no date"),
         (small(ds=[1, 2, 3, 4]), "Column ds holds numbers such as 1"),
         (small(ds=MONTHS[[0, 1, 1, 3]]), "1 duplicate rows, first for series 'EU' at 2025-02-01.*Sum them"),
         (small(y=[1, np.nan, 3, 4]), "Panel has 1 gaps, first in series 'EU' at 2025-02-01"),
@@ -74,13 +74,58 @@ def test_the_frequency_comes_from_the_dates_and_continues_into_the_future(freq, 
     assert forecast(panel, 2)["ds"].tolist() == list(dates[6:])
 
 
+@pytest.mark.parametrize(("freq", "season"), [("14D", 26), ("28D", 13), ("2MS", 6), ("2ME", 6), ("6MS", 2)])
+def test_periods_of_two_or_four_are_known_by_their_distance(freq, season):
+    dates = pd.date_range("2024-01-31", periods=9, freq=freq)
+    panel = pd.DataFrame({"unique_id": "A", "ds": dates[:6], "y": np.arange(6.0)})
+    assert infer(panel).season == season
+    made = forecast(panel, 3)
+    assert made["ds"].tolist() == list(dates[6:])
+    assert "gaps_filled" not in made["note"].iloc[0]
+
+
+def test_a_few_sales_some_weeks_apart_are_no_rhythm():
+    dates = pd.to_datetime(["2025-01-06", "2025-01-20", "2025-02-17", "2025-03-31"])
+    assert infer(pd.DataFrame({"unique_id": "A", "ds": dates, "y": 1.0})).season == 52
+
+
+def test_a_series_off_its_own_grid_has_no_say_even_among_few():
+    odd = small(unique_id="odd", ds=pd.to_datetime(["2025-01-01", "2025-01-15", "2025-02-03", "2025-03-20"]))
+    made = forecast(pd.concat([small(), small(unique_id="US"), odd]), 1)
+    assert made["unique_id"].tolist() == ["EU", "US"]
+    assert made.attrs["refused"] == {"odd": "irregular_dates"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"ds": ["2025-01-01", "2025-02-01", "2025-03-01", "9999-12-31"]}, "9999-12-31 in 1 rows; expected dates from"),
+        ({"ds": ["2025年1月", "2025年2月", "2025年3月", "2025年4月"]}, "ds holds '2025年1月', which is no date"),
+        ({"ds": ["2025-01-01", "2025-02-01", "2025-03-01", "soon"]}, "ds holds 'soon', which is no date"),
+        ({"ds": pd.date_range("2025-01-01", periods=4, freq="h")}, "one row per series and day"),
+        ({"y": pd.to_timedelta([1, 2, 3, 4], unit="D")}, "timedelta"),
+        ({"y": [1, 2, 3, 1e300]}, "infinite in 1 rows"),
+        ({"unique_id": 7, "y": np.nan}, "Series 7 has no value"),
+    ],
+)
+def test_what_would_become_nonsense_is_refused_in_one_line(changed, says):
+    with pytest.raises(BadPanel, match=says) as caught:
+        check_panel(small(**changed))
+    assert "\n" not in str(caught.value)
+
+
+def test_levels_and_quantiles_may_come_from_numpy():
+    made = forecast(small(), 1, level=np.array([50, 90]), quantiles=np.linspace(0.25, 0.75, 2))
+    assert list(made.columns[4:]) == ["lo_50", "hi_50", "lo_90", "hi_90", "q_0.25", "q_0.75", "note"]
+
+
 @pytest.mark.parametrize(
     ("keywords", "error", "says"),
     [
         ({"horizon": 0}, BadValue, "horizon is 0"),
         ({"horizon": 1.5}, BadValue, "horizon is 1.5"),
-        ({"level": 101}, BadValue, "level 101 is no level"),
-        ({"level": ()}, BadValue, "level is empty"),
+        ({"level": 101}, BadValue, "level is 101"),
+        ({"level": ()}, BadValue, r"level is \(\)"),
         ({"season": 0}, BadValue, "season is 0"),
         ({"models": "thetta"}, UnknownName, "Did you mean 'theta'"),
         ({"models": []}, BadValue, "models is empty"),

@@ -6,9 +6,10 @@ from salesforecast.forecasting import forecast
 from salesforecast.forecasting.histories import read
 from salesforecast.forecasting.intervals import below_zero, dependence_of, learn, prior, widths
 from salesforecast.forecasting.members import Copies
+from salesforecast.forecasting.models import Batch
 from salesforecast.forecasting.origins import origin_count, past_lengths
 from salesforecast.forecasting.records import Record
-from salesforecast.forecasting.scales import Base, base_of, naive_scale, naive_scales
+from salesforecast.forecasting.scales import Base, base_scale, naive_scale, naive_scales
 
 
 def panel(*histories):
@@ -26,12 +27,10 @@ def record_of(errors):
     paths = np.zeros((1, steps, origins + 1, ends))
     last = Copies(np.arange(ends), np.full(ends, 20 + origins * steps))
     blank = np.full((1, ends), np.nan)
-    return Record(last, lengths, ("theta",), paths, errors, blank, blank, [()] * ends)
-
-
-def plain(record, scale=1.0):
-    shape = (len(record.origins) + 1, len(record.ends))
-    return Base(np.full(shape, scale), np.full(shape, np.nan), np.zeros(len(record.ends), bool))
+    base = Base(np.ones((origins + 1, ends)), np.full((origins + 1, ends), np.nan), np.zeros(ends, bool))
+    return Record(
+        last, lengths, ("theta",), paths, errors, blank, blank, base, np.zeros((steps, ends), bool), [()] * ends
+    )
 
 
 def test_the_scale_is_the_mean_absolute_seasonal_difference():
@@ -39,29 +38,44 @@ def test_the_scale_is_the_mean_absolute_seasonal_difference():
     assert naive_scale(np.array([1.0, 4]), 12) == 3.0
     assert naive_scale(np.array([1.0]), 12) == 0.0
     histories = panel([1.0, 2, 3, 5], [7.0, 9])
-    assert naive_scales(histories, Copies(np.array([0, 1]), np.array([4, 2])), 2).tolist() == [2.5, 2.0]
+    assert naive_scales(histories, np.array([0, 1]), np.array([4, 2]), 2).tolist() == [2.5, 2.0]
 
 
 def test_a_history_that_has_grown_is_not_as_calm_as_when_it_was_small():
     small, large = 10 * np.tile([0.9, 1.1], 12), 1000 * np.tile([0.9, 1.1], 12)
-    histories = panel(np.r_[small, large], large)
-    ends = Copies(np.array([0, 1]), histories.lengths)
-    grown, steady = base_of(histories, ends, histories.lengths[None], 1).scale[0]
+    y = np.stack([np.r_[small, large], np.r_[large, np.full(24, np.nan)]], axis=1)
+    grown, steady = base_scale(Batch(y, np.array([48, 24]), 1))[0]
     assert steady == pytest.approx(200, rel=0.05)
-    assert naive_scale(histories.prefix(0, 48), 1) < 125 < grown
+    assert naive_scale(y[:, 0], 1) < 125 < grown
 
 
 def test_one_point_is_no_certainty():
-    histories = panel([10.0])
-    assert base_of(histories, Copies(np.array([0]), np.array([1])), np.array([[1]]), 12).scale.item() == 3.0
+    assert base_scale(Batch(np.array([[10.0]]), np.array([1]), 12))[0].item() == 3.0
+
+
+def months(y):
+    return pd.DataFrame({"unique_id": "A", "ds": pd.date_range("2020-01-01", periods=len(y), freq="MS"), "y": y})
+
+
+def test_a_step_that_was_recognised_is_no_sign_of_noise():
+    noise = np.random.default_rng(1).lognormal(0, 0.1, 60)
+    made = forecast(months(100 * noise * np.where(np.arange(60) < 30, 1, 10)), 6)
+    assert "level_shift" in made["note"].iloc[0]
+    # The level has held for 30 months: it is not expected to fall to a tenth again every few months.
+    assert (made["lo_80"] > 300).all()
+
+
+def test_the_zeros_before_the_first_sale_do_not_make_it_certain():
+    late, alone = forecast(months([0.0] * 35 + [100.0]), 1).iloc[0], forecast(months([100.0]), 1).iloc[0]
+    assert late["hi_80"] - late["lo_80"] == pytest.approx(alone["hi_80"] - alone["lo_80"], rel=0.2)
 
 
 def test_intervals_follow_the_errors_of_the_past_and_widen_with_the_horizon():
     # Past errors of 300 series: normal with standard deviation 2 at the first step, 4 at the second.
     errors = np.random.default_rng(3).normal(0, [[[2.0]], [[4.0]]], (2, 8, 300))
     record = record_of(errors)
-    shape = learn(record, plain(record), "theta", 1)
-    width = widths(record, plain(record), "theta", shape).mean(axis=1)
+    shape = learn(record, "theta", 1)
+    width = widths(record, "theta", shape).mean(axis=1)
     # A tenth and nine tenths of a normal distribution lie 1.28 standard deviations from its middle.
     assert width * shape.quantile(0.9) == pytest.approx([1.28 * 2, 1.28 * 4], rel=0.1)
     assert width * shape.quantile(0.1) == pytest.approx([-1.28 * 2, -1.28 * 4], rel=0.1)
@@ -71,17 +85,17 @@ def test_a_series_that_was_forecast_badly_gets_a_wider_interval():
     errors = np.random.default_rng(4).normal(0, 1, (3, 6, 100))
     errors[:, :, 0] *= 5
     record = record_of(errors)
-    found = widths(record, plain(record), "theta", learn(record, plain(record), "theta", 1))
+    found = widths(record, "theta", learn(record, "theta", 1))
     assert found[:, 0].min() > 1.5 * np.median(found[:, 1:])
 
 
 def test_errors_on_one_side_make_that_side_wider_where_there_are_many():
     errors = np.random.default_rng(5).exponential(1, (2, 3, 400)) - 0.7
     record = record_of(errors)
-    many = learn(record, plain(record), "theta", 1)
+    many = learn(record, "theta", 1)
     assert many.quantile(0.975) > 2 * -many.quantile(0.025)
     few = record_of(errors[:, :, :2])
-    one = learn(few, plain(few), "theta", 1)
+    one = learn(few, "theta", 1)
     assert one.quantile(0.975) < 1.5 * -one.quantile(0.025), "six origins say little about sides"
 
 
@@ -89,7 +103,7 @@ def test_without_a_past_the_prior_holds():
     shape = prior(12, 24)
     assert shape.growth[[0, 12]].tolist() == [1, pytest.approx(np.sqrt(2))]
     record = record_of(np.full((2, 3, 4), np.nan))
-    assert learn(record, plain(record), "theta", 12).quantile(0.9) == prior(12, 2).quantile(0.9)
+    assert learn(record, "theta", 12).quantile(0.9) == prior(12, 2).quantile(0.9)
     quantiles = [shape.quantile(each) for each in (0.01, 0.1, 0.5, 0.9, 0.99)]
     assert quantiles == sorted(quantiles) and quantiles[2] == pytest.approx(0, abs=1e-9)
 
@@ -97,7 +111,7 @@ def test_without_a_past_the_prior_holds():
 def test_quantiles_never_cross_even_where_past_errors_end():
     errors = np.random.default_rng(6).standard_t(3, (2, 3, 5))
     record = record_of(errors)
-    shape = learn(record, plain(record), "theta", 1)
+    shape = learn(record, "theta", 1)
     quantiles = [shape.quantile(each) for each in np.linspace(0.001, 0.999, 200)]
     assert (np.diff(quantiles) >= -1e-12).all()
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from salesforecast.forecasting import backtest, calibrate, calibration_sample, forecast, members, studies, weights
+from salesforecast.forecasting import backtest, calibrate, calibration_sample, forecast, members, requests, weights
 
 NUMBERS = ["mean", "lo_80", "hi_80", "lo_95", "hi_95"]
 
@@ -75,13 +75,13 @@ def test_a_part_is_backtested_as_in_the_whole(panel):
 def test_chunks_and_blocks_change_nothing(panel, made, monkeypatch):
     monkeypatch.setattr(members, "CHUNK", 7)
     monkeypatch.setattr(members, "BLOCK", 31)
-    monkeypatch.setattr(studies, "SERIES", 9)
+    monkeypatch.setattr(requests, "SERIES", 9)
     same(forecast(panel, 6), made)
     same(forecast(panel, 6, calibration=calibrate(panel, 6)), made)
 
 
 def test_a_large_panel_learns_from_the_same_series_whatever_part_is_asked(panel, monkeypatch):
-    monkeypatch.setattr(studies, "SAMPLE", 15)
+    monkeypatch.setattr(requests, "SAMPLE", 15)
     ids = panel["unique_id"].unique()
     sample = calibration_sample(ids)
     assert len(sample) == 15

@@ -131,3 +131,12 @@ def test_a_festival_seen_three_times_in_monthly_data_is_not_told_from_whatever_e
     longer[[0, 13, 24, 37, 49]] = 1.0
     y = 100 * (1 + 0.01 * np.sin(np.arange(60))) * 0.6 ** longer[:, 0]
     assert slopes(y, longer, 12, 0).reason == ("",)
+
+
+def test_an_effect_grows_no_more_a_whole_range_beyond_what_was_seen():
+    promotion = np.tile([0.0, 0, 1, 0, 0], 9)[:, None]
+    y = 100 * 1.5 ** promotion[:40, 0] * np.tile([1.0, 1.01, 0.99, 1.0], 10)
+    twice, mad = promotion.copy(), promotion.copy()
+    twice[42], mad[42] = 2, 1e6
+    assert estimate(y, mad, 1, 5).future == pytest.approx(estimate(y, twice, 1, 5).future)
+    assert "regressors_outside" in estimate(y, mad, 1, 5).notes

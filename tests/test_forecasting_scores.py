@@ -54,3 +54,12 @@ def test_many_groups_are_judged_at_once():
     alone = accuracy(many[many["unique_id"] == 7])
     numbers = ["wape", "mase", "smape", "bias"]
     np.testing.assert_allclose(found[found["unique_id"] == 7][numbers], alone[numbers])
+
+
+def test_rows_without_an_outcome_are_left_out():
+    rows = pd.DataFrame({"unique_id": "A", "ds": [1, 2], "model": "theta", "mean": 90.0, "cutoff": 0})
+    rows = rows.assign(y=[100.0, None], naive=80.0, scale=10.0, lo_80=80.0, hi_80=110.0)
+    judged = accuracy(rows).set_index("model").loc["theta"]
+    assert judged["rows"] == 1
+    assert judged["coverage_80"] == 1.0
+    assert judged["smape"] == pytest.approx(2 * 10 / 190)

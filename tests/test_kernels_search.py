@@ -66,13 +66,10 @@ def test_a_parameter_without_effect_does_not_stop_the_others():
     np.testing.assert_allclose(fit.parameters.ravel(), [3.0, 0.5], atol=1e-6)
 
 
-def test_stretches_cover_each_time_with_the_series_that_have_not_ended():
-    lengths = np.array([6, 4, 4, 1])
+def test_stretches_end_where_series_end():
+    found = list(stretches(np.array([6, 4, 4, 1])))
 
-    covered = [(time, active) for first, stop, active in stretches(lengths) for time in range(first, stop)]
-
-    assert covered == [(time, int((lengths > time).sum())) for time in range(6)]
-    assert list(stretches(lengths, first=4)) == [(4, 6, 1)]
+    assert found == [(0, 1, slice(3, 4)), (1, 4, slice(1, 3)), (4, 6, slice(0, 1))]
 
 
 def test_a_sum_over_time_is_the_same_to_the_last_digit_for_one_series_as_for_many():

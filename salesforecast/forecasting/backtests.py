@@ -7,14 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from salesforecast.forecasting.cutoffs import Cutoff, cutoffs_of, learn
+from salesforecast.forecasting.calibrations import Cutoff, cutoffs_of, learn, look_at, record_of
+from salesforecast.forecasting.frames import frame, joined
 from salesforecast.forecasting.histories import blocks
 from salesforecast.forecasting.intervals import Calibration
 from salesforecast.forecasting.members import Copies
 from salesforecast.forecasting.progress import progress_bar
-from salesforecast.forecasting.records import Looks
+from salesforecast.forecasting.records import Looks, Record
+from salesforecast.forecasting.requests import SERIES, Request, request
 from salesforecast.forecasting.scales import naive_scales
-from salesforecast.forecasting.studies import SERIES, Request, Study, frame, joined, look_at, request, study
 
 
 def backtest(
@@ -95,14 +96,14 @@ def _frames(
     for each in cutoffs:
         ends = each.ends(np.intersect1d(each.series, group))
         if len(ends):
-            done = study(wanted, looks, ends, each.count)
-            parts.append(_outcomes(wanted, done, frame(wanted, done, calibration, each.number), each))
+            record = record_of(wanted, looks, ends, each.count)
+            parts.append(_outcomes(wanted, record, frame(wanted, record, calibration, each.number), each))
     return parts
 
 
-def _outcomes(wanted: Request, done: Study, rows: pd.DataFrame, cutoff: Cutoff) -> pd.DataFrame:
+def _outcomes(wanted: Request, record: Record, rows: pd.DataFrame, cutoff: Cutoff) -> pd.DataFrame:
     """Return the rows whose outcome is known, with what happened and what the seasonal naive method said."""
-    histories, ends, season = wanted.histories, done.record.ends, wanted.season
+    histories, ends, season = wanted.histories, record.ends, wanted.season
     place = np.searchsorted(ends.series, rows["_series"].to_numpy())
     series, lengths, step = ends.series[place], ends.lengths[place], rows["_step"].to_numpy()
     # A cutoff inside a gap: the history ends before it, and the horizon begins after its last value.
@@ -116,6 +117,6 @@ def _outcomes(wanted: Request, done: Study, rows: pd.DataFrame, cutoff: Cutoff) 
         cutoff=dates[place],
         y=histories.y[at],
         naive=histories.y[histories.offsets[series] + repeat],
-        scale=naive_scales(histories, ends, season)[place],
+        scale=naive_scales(histories, ends.series, ends.lengths, season)[place],
         _cutoff=cutoff.number,
     )[there]

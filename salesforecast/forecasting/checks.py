@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,14 +12,16 @@ from salesforecast.errors import BadPanel, BadValue
 from salesforecast.forecasting.frequency import Frequency, infer_days
 
 KEYS = ("unique_id", "ds", "y")
+HUGE = 1e100  # values beyond have squares that no number holds; they count as infinite
+_YEARS = (1700, 2200)  # of dates in nanoseconds, with room for a horizon
 
 
 def check_panel(panel: pd.DataFrame) -> pd.DataFrame:
     """Return the panel sorted by series and date, with `ds` as dates and `y` as numbers.
 
     Raises `BadPanel` that says what is wrong and the way out: no frame or no rows, a missing column, an empty
-    `unique_id`, a date that is none, text or infinity in `y`, a series without any value, two rows for one period,
-    dates off the grid, missing periods or values.
+    `unique_id`, a date that is none, text or infinity (1e100 and more) in `y`, a series without any value, two rows
+    for one period, dates off the grid, missing periods or values.
 
     >>> months = pd.to_datetime(["2025-01-01", "2025-02-01", "2025-04-01"])
     >>> check_panel(pd.DataFrame({"unique_id": "EU", "ds": months, "y": [1, 2, 3]}))
@@ -41,7 +44,7 @@ def check_panel(panel: pd.DataFrame) -> pd.DataFrame:
         day = str(frequency.dates(number, _day_of_month(columns.days[[row]]))[0])[:10]
         raise BadPanel(
             f"Panel has {missing.sum() + empty.sum()} gaps, "
-            f"first in series {columns.ids[columns.codes[row]]!r} at {day}. "
+            f"first in series {named(columns.ids[columns.codes[row]])} at {day}. "
             "Call fill_gaps(panel, value=0) if no sale means zero, or fill_gaps(panel, value=None) to interpolate."
         )
     return tidy
@@ -112,6 +115,15 @@ def check_season(season: int | None, frequency: Frequency | None) -> int:
     return int(season)
 
 
+def named(unique_id: object) -> str:
+    """Return an id as messages show it.
+
+    >>> named("EU"), named(np.int64(7))
+    ("'EU'", '7')
+    """
+    return repr(unique_id.item() if isinstance(unique_id, np.generic) else unique_id)
+
+
 def by_text(column: pd.Series) -> pd.Series:
     """Sort ids by their text, so that ids of mixed types have an order."""
     return column if column.name == "ds" else column.astype(str)
@@ -144,7 +156,7 @@ class Columns:
         twice = np.r_[False, (np.diff(self.days) == 0) & (np.diff(self.codes) == 0)]
         reasons = np.full(len(self.ids), "", dtype="U20")
         reasons[self._any(twice)] = "duplicate_periods"
-        reasons[self._any(np.isinf(self.y))] = "infinite_values"
+        reasons[self._any(np.abs(self.y) > HUGE)] = "infinite_values"
         reasons[~self._any(~np.isnan(self.y))] = "no_values"
         return reasons
 
@@ -152,24 +164,24 @@ class Columns:
         """Return the message of the first series that is refused for this reason."""
         if reason == "no_values":
             first = self.ids[~self._any(~np.isnan(self.y))][0]
-            return f"Series {first!r} has no value at all. Drop it from the panel."
+            return f"Series {named(first)} has no value at all. Drop it from the panel."
         if reason == "infinite_values":
-            rows = np.isinf(self.y)
+            rows = np.abs(self.y) > HUGE
             return (
-                f"Column y is infinite in {rows.sum()} rows, first in series {self.ids[self.codes[rows][0]]!r}. "
+                f"Column y is infinite in {rows.sum()} rows, first in series {named(self.ids[self.codes[rows][0]])}. "
                 "Replace them by NaN (unknown) or drop them; a ratio with a zero base has no value."
             )
         if reason == "duplicate_periods":
             rows = np.r_[False, (np.diff(self.days) == 0) & (np.diff(self.codes) == 0)]
             row = int(np.flatnonzero(rows)[0])
             return (
-                f"Panel has {rows.sum()} duplicate rows, first for series {self.ids[self.codes[row]]!r} at "
-                f"{self.days[row].astype('datetime64[D]')}. Sum them to one row per series and period: "
-                "panel.groupby(['unique_id', 'ds'], as_index=False)['y'].sum()."
+                f"Panel has {rows.sum()} duplicate rows, first for series {named(self.ids[self.codes[row]])} at "
+                f"{self.days[row].astype('datetime64[D]')}. Sum them to one row per series and day (or a longer "
+                "period): panel.groupby(['unique_id', panel['ds'].dt.normalize()])['y'].sum().reset_index()."
             )
         first = self.ids[self.positions(frequency)[1]][0] if frequency else self.ids[0]
         return (
-            f"Series {first!r} has dates that are no whole {frequency.grain if frequency else 'period'} apart. "
+            f"Series {named(first)} has dates that are no whole {frequency.grain if frequency else 'period'} apart. "
             "Give every period its first day (or sum to one date a period)."
         )
 
@@ -232,34 +244,56 @@ def regressors_of(known: pd.DataFrame, unique_id: object, dates: np.ndarray) -> 
     """Return the rows of `read_regressors` that a series needs, one for each date."""
     if known.index.nlevels == 2:
         if unique_id not in known.index.get_level_values(0):
-            raise BadValue(f"regressors has no rows for series {unique_id!r}. Give them for every series.")
+            raise BadValue(f"regressors has no rows for series {named(unique_id)}. Give them for every series.")
         known = known.loc[unique_id]
     found = known.reindex(pd.DatetimeIndex(dates))
     missing = found.iloc[:, 0].isna()
     if missing.any():
         day = found.index[missing.argmax()].date()
         raise BadValue(
-            f"regressors misses {missing.sum()} periods of series {unique_id!r}, first {day}. "
+            f"regressors misses {missing.sum()} periods of series {named(unique_id)}, first {day}. "
             "Give every period of the history and of the horizon."
         )
     return found.to_numpy()
 
 
 def _dates(ds: pd.Series) -> np.ndarray:
-    try:
-        dates = pd.to_datetime(ds.dt.to_timestamp() if isinstance(ds.dtype, pd.PeriodDtype) else ds)
-    except (ValueError, TypeError) as error:
-        raise BadPanel(f"Column ds holds something that is no date ({error}). Give dates such as 2026-10-01.") from None
     if pd.api.types.is_numeric_dtype(ds.dtype):
         raise BadPanel(f"Column ds holds numbers such as {ds.iloc[0]}. Give dates such as 2026-10-01.")
+    try:
+        # Text that pandas would have to guess at, each row by itself, is refused: 03/04 may be two days.
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)
+            dates = pd.to_datetime(ds.dt.to_timestamp() if isinstance(ds.dtype, pd.PeriodDtype) else ds)
+    except (ValueError, TypeError, UserWarning):
+        raise BadPanel(f"Column ds holds {_no_date(ds)!r}, which is no date. Give dates such as 2026-10-01.") from None
     if dates.isna().any():
         raise BadPanel(f"Column ds is empty in {dates.isna().sum()} rows. Give every row its date or drop it.")
     dates = dates.dt.tz_localize(None) if dates.dt.tz is not None else dates
-    return dates.to_numpy().astype("datetime64[D]")
+    days = dates.to_numpy().astype("datetime64[D]")
+    year = days.astype("datetime64[Y]").astype(int) + 1970
+    far = (year < _YEARS[0]) | (year > _YEARS[1])
+    if far.any():
+        raise BadPanel(
+            f"Column ds holds {days[far][0]} in {far.sum()} rows; expected dates from {_YEARS[0]} to {_YEARS[1]}. "
+            "Drop rows whose date stands for an unknown one."
+        )
+    return days
+
+
+def _no_date(ds: pd.Series) -> object:
+    """Return the first value that is no date in the form 2026-10-01."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        parsed = pd.to_datetime(ds, errors="coerce", format="ISO8601")
+    odd = ds[parsed.isna() & ds.notna()]
+    return odd.iloc[0] if len(odd) else ds.iloc[0]
 
 
 def _numbers(panel: pd.DataFrame) -> np.ndarray:
     y = panel["y"]
+    if y.dtype.kind in "mMc":
+        raise BadPanel(f"Column y holds {y.dtype} values such as {y.iloc[0]}. Give plain numbers.")
     try:
         return pd.to_numeric(y).astype(float).to_numpy()
     except (ValueError, TypeError):

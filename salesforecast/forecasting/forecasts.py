@@ -7,27 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from salesforecast.forecasting.cutoffs import calibrate
+from salesforecast.forecasting.calibrations import calibration_of, look_at, record_of, shapes_of
+from salesforecast.forecasting.frames import frame, joined
 from salesforecast.forecasting.intervals import Calibration
 from salesforecast.forecasting.members import Copies
 from salesforecast.forecasting.origins import origin_count
 from salesforecast.forecasting.progress import progress_bar
 from salesforecast.forecasting.records import Record
-from salesforecast.forecasting.studies import (
-    Request,
-    calibration_of,
-    calibration_sample,
-    check_horizon,
-    frame,
-    groups,
-    interval_columns,
-    joined,
-    look_at,
-    request,
-    study,
-)
-
-__all__ = ["calibrate", "calibration_sample", "check_horizon", "forecast", "interval_columns", "weights"]
+from salesforecast.forecasting.requests import Request, groups, request
 
 
 def forecast(
@@ -56,6 +43,9 @@ def forecast(
     "combination" unless one model was asked for. With `members` the rows of each member follow those of the
     combination. `mean` lies inside every interval; neither falls below 0 where the history never did. Deterministic;
     the order of rows and series changes nothing.
+
+    A position of the season that is empty each time, by zeros or by missing rows (closed Sundays, panels of working
+    days), is forecast as 0 for certain (`closures`); the note of missing ones is `closed_period`.
 
     A series that cannot be read is left out and named with a reason in `attrs["refused"]` (id as text: `no_values`,
     `infinite_values`, `duplicate_periods`, `irregular_dates`); `BadPanel` is raised only where none can be read.
@@ -86,9 +76,9 @@ def forecast(
     with progress_bar(progress, len(histories.ids) * (1 + count)) as tick:
         for group in groups(histories, whole=calibration is None):
             ends = Copies(group, histories.lengths[group])
-            done = study(wanted, look_at(wanted, ends, np.full(len(ends), count), tick), ends, count)
-            calibration = calibration or calibration_of(wanted, count, done.shapes(wanted))
-            parts.append(frame(wanted, done, calibration))
+            record = record_of(wanted, look_at(wanted, ends, np.full(len(ends), count), tick), ends, count)
+            calibration = calibration or calibration_of(wanted, count, shapes_of(wanted, record))
+            parts.append(frame(wanted, record, calibration))
     result = joined(parts)
     result.attrs["refused"] = {str(name): code for name, code in histories.refused.items()}
     return result
@@ -120,8 +110,8 @@ def weights(
     parts = []
     for group in groups(histories, whole=False):
         ends = Copies(group, histories.lengths[group])
-        done = study(wanted, look_at(wanted, ends, np.full(len(ends), count)), ends, count)
-        parts.append(_weight_rows(wanted, done.record))
+        record = record_of(wanted, look_at(wanted, ends, np.full(len(ends), count)), ends, count)
+        parts.append(_weight_rows(wanted, record))
     return joined(parts)
 
 

@@ -10,24 +10,30 @@ import pandas as pd
 SEASONS = {"day": 7, "week": 52, "month": 12, "quarter": 4, "year": 1}
 MONTHS = {"month": 1, "quarter": 3, "year": 12}
 DAYS = {"day": 1, "week": 7}
+GRAINS = ("year", "quarter", "month", "week", "day")
+_BOUNDS = np.array([1, 7, 28, 89, 360])  # days from which a distance is that of a day, a week, … a year
 
 
 @dataclass(frozen=True)
 class Frequency:
-    """A grain, and whether its dates are the last day of a month (they stay so in the future)."""
+    """A grain, and whether its dates are the last day of a month (they stay so in the future).
+
+    `every` is 2 where a period spans two of the grain: two weeks, two months, half a year; 4 for four weeks.
+    """
 
     grain: str
     month_end: bool = False
+    every: int = 1
 
     @property
     def season(self) -> int:
-        """Periods in the usual season: 12 months, 52 weeks, 4 quarters, 1 year, 7 days."""
-        return SEASONS[self.grain]
+        """Periods in the usual season: 12 months, 52 weeks, 4 quarters, 1 year, 7 days; 13 periods of four weeks."""
+        return SEASONS[self.grain] // self.every
 
     @property
     def step(self) -> int:
         """How many months, or days for days and weeks, one period is long."""
-        return MONTHS.get(self.grain) or DAYS[self.grain]
+        return self.every * (MONTHS.get(self.grain) or DAYS[self.grain])
 
     def reach(self, season: int) -> int:
         """Return how many periods a forecast looks back at most: older years say little and cost much.
@@ -63,9 +69,11 @@ def infer(panel: pd.DataFrame) -> Frequency:
     """Return the frequency of a panel sorted by series and date.
 
     The smallest distance between two dates of a series decides: 1 to 6 days is daily, 7 to 27 weekly, 28 to 88
-    monthly, 89 to 359 quarterly, from 360 yearly. The finest series decide for the panel, unless they are fewer than
-    one in twenty: those are taken as irregular. Where every series has one point, `panel.attrs["grain"]` (set by
-    `panel()`) decides; without it, the first or last day of a month means monthly and any other day daily.
+    monthly, 89 to 359 quarterly, from 360 yearly; two or four weeks, two months or half a year where all distances are
+    whole multiples of that. Series whose dates do not fit their own spacing have no say. Of the others the finest
+    decide for the panel, unless they are fewer than one in twenty: those are taken as irregular. Where every series has
+    one point, `panel.attrs["grain"]` (set by `panel()`) decides; without it, the first or last day of a month means
+    monthly and any other day daily.
 
     >>> infer(pd.DataFrame({"unique_id": "A", "ds": pd.to_datetime(["2026-01-01", "2026-04-01"])})).grain
     'quarter'
@@ -85,10 +93,41 @@ def infer_days(days: np.ndarray, codes: np.ndarray, grain: str | None = None) ->
         if grain not in SEASONS:
             first_day = bool((date == date.astype("datetime64[M]").astype("datetime64[D]")).all())
             grain = "month" if month_end or first_day else "day"
-    else:
-        gaps, owners = gaps[inside], codes[1:][inside]
-        smallest = np.minimum.reduceat(gaps, np.flatnonzero(np.r_[True, np.diff(owners) != 0]))
-        least = np.quantile(smallest, 0.05, method="lower")
-        bounds = ((360, "year"), (89, "quarter"), (28, "month"), (7, "week"), (1, "day"))
-        grain = next(name for bound, name in bounds if least >= bound)
+        return Frequency(grain, month_end and grain in MONTHS)
+    gaps, owners = gaps[inside], codes[1:][inside]
+    starts = np.flatnonzero(np.r_[True, np.diff(owners) != 0])
+    smallest = np.minimum.reduceat(gaps, starts)
+    own = len(_BOUNDS) - np.searchsorted(_BOUNDS, smallest, side="right")
+    fits = np.zeros(len(smallest), dtype=bool)
+    months = date.astype("datetime64[M]").astype(np.int64)
+    for place, name in enumerate(GRAINS):
+        numbers, step = (months, MONTHS[name]) if name in MONTHS else (days, DAYS[name])
+        apart = np.diff(numbers)[inside]
+        odd = (apart % step != 0) | (apart == 0)
+        fits |= (own == place) & ~np.logical_or.reduceat(odd, starts)
+    fits |= _fortnightly(gaps, starts)
+    voting = smallest[fits] if fits.any() else smallest
+    least = np.quantile(voting, 0.05, method="lower")
+    grain = GRAINS[len(_BOUNDS) - int(np.searchsorted(_BOUNDS, least, side="right"))]
+    said = np.repeat(fits, np.diff(np.r_[starts, len(gaps)]))
+    return _coarser(grain, month_end, gaps[said], np.diff(months)[inside][said])
+
+
+def _fortnightly(gaps: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """Return which series have dates whole weeks apart, but never less than two."""
+    return ~np.logical_or.reduceat((gaps % 7 != 0) | (gaps < 14), starts)
+
+
+def _coarser(grain: str, month_end: bool, days: np.ndarray, months: np.ndarray) -> Frequency:
+    """Return the grain, or two or four of it where all distances (in days, and in months) are multiples of that."""
+    for name, every, apart in (
+        ("week", 4, days / 7),
+        ("week", 2, days / 7),
+        ("quarter", 2, months / 3),
+        ("month", 2, months),
+    ):
+        usual = apart == every
+        # Four distances, mostly the same: two sales some weeks apart are no rhythm.
+        if len(apart) >= 4 and usual.mean() >= 0.5 and (apart % every == 0).all():
+            return Frequency(name, month_end and name in MONTHS, every)
     return Frequency(grain, month_end and grain in MONTHS)

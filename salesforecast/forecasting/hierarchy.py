@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from salesforecast.errors import BadPanel, BadValue, lookup
-from salesforecast.forecasting.forecasts import interval_columns
 from salesforecast.forecasting.groups import Structure, structure
 from salesforecast.forecasting.intervals import common_dependence
 from salesforecast.forecasting.paths import main_rows, past_dependence
+from salesforecast.forecasting.requests import interval_columns
 
 LARGEST = 5.0  # a past error counts as at most this many interval widths
 METHODS = {

@@ -13,14 +13,15 @@ from salesforecast.errors import BadValue
 from salesforecast.forecasting.frequency import Frequency
 from salesforecast.forecasting.origins import FEWEST
 from salesforecast.forecasting.records import Record
-from salesforecast.forecasting.scales import LEAST, Base
+from salesforecast.forecasting.scales import LEAST
 
 # How many past origins the prior knowledge is worth, in the order it is used.
 PRIOR_GROWTH = 10.0  # how errors grow with the horizon
 PRIOR_LEVEL = 3.0  # how large they are for the panel
 PRIOR_SHAPE = 30.0  # their distribution
 PRIOR_SKEW = 100.0  # whether they are larger on one side
-PRIOR_DEPENDENCE = 30.0  # how much the errors of two steps have in common
+PRIOR_DEPENDENCE = 30.0  # how much the errors of two steps have in common, compared with others as far apart
+PRIOR_COMMON = 6.0  # how much errors have in common at all
 LARGEST = 20.0  # one past error counts as at most this many scales
 OWN = SPREAD = 1 / 3  # the scale is the geometric mean of base, own past errors and disagreement of the models
 GRID = np.linspace(0, 1, 401)
@@ -33,13 +34,10 @@ def check_levels(level: float | Sequence[float]) -> tuple[float, ...]:
     >>> check_levels(80), check_levels((80, 95, 80))
     ((80,), (80, 95))
     """
-    levels = tuple(level) if isinstance(level, Sequence) and not isinstance(level, str) else (level,)
-    for each in levels:
-        if isinstance(each, bool) or not isinstance(each, (int, float)) or not 0 < each < 100:
-            raise BadValue(f"level {each!r} is no level. Give per cent between 0 and 100, such as (80, 95).")
-    if not levels:
-        raise BadValue("level is empty. Give per cent between 0 and 100, such as (80, 95).")
-    return tuple(dict.fromkeys(levels))
+    levels = _numbers(level, 100)
+    if not levels or None in levels:
+        raise BadValue(f"level is {level!r}. Give per cent between 0 and 100, such as (80, 95).")
+    return tuple(dict.fromkeys(levels))  # type: ignore[arg-type]
 
 
 def check_quantiles(quantiles: float | Sequence[float]) -> tuple[float, ...]:
@@ -48,11 +46,20 @@ def check_quantiles(quantiles: float | Sequence[float]) -> tuple[float, ...]:
     >>> check_quantiles((0.1, 0.5))
     (0.1, 0.5)
     """
-    found = tuple(quantiles) if isinstance(quantiles, Sequence) and not isinstance(quantiles, str) else (quantiles,)
-    for each in found:
-        if isinstance(each, bool) or not isinstance(each, (int, float)) or not 0 < each < 1:
-            raise BadValue(f"quantile {each!r} is none. Give numbers between 0 and 1, such as (0.1, 0.5, 0.9).")
-    return tuple(dict.fromkeys(found))
+    found = _numbers(quantiles, 1)
+    if None in found:
+        raise BadValue(f"quantiles is {quantiles!r}. Give numbers between 0 and 1, such as (0.1, 0.5, 0.9).")
+    return tuple(dict.fromkeys(found))  # type: ignore[arg-type]
+
+
+def _numbers(given: object, below: float) -> list[float | None]:
+    """Return one number or several as a list, None for what is no number between 0 and `below`."""
+    values = given if isinstance(given, (Sequence, np.ndarray)) and not isinstance(given, str) else [given]
+    plain = [each.item() if isinstance(each, np.generic) else each for each in values]
+    return [
+        each if isinstance(each, (int, float)) and not isinstance(each, bool) and 0 < each < below else None
+        for each in plain
+    ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +146,7 @@ def prior(season: int, horizon: int) -> Shape:
     return Shape(growth, 0.0, 0.0, 1.0, None, None, 0.0, common_dependence(horizon))
 
 
-def learn(record: Record, base: Base, model: str, season: int) -> Shape:
+def learn(record: Record, model: str, season: int) -> Shape:
     """Learn the shape of the errors of one model from what it said at earlier points of many histories.
 
     In this order, each shrunk to what is known without it: growth over the horizon, from the pooled mean error, never
@@ -148,13 +155,13 @@ def learn(record: Record, base: Base, model: str, season: int) -> Shape:
     """
     horizon = record.actual.shape[0]
     start = prior(season, horizon)
-    unit = base.scale * base.shape(record.of(model))
+    unit = record.base.scale * record.base.shape(record.of(model))
     errors = (record.actual - record.of(model)[:, :-1]) / unit[:, :-1]
     known = ~np.isnan(errors)
     if not known.any():
         return start
     growth = _growth(np.minimum(np.abs(errors), LARGEST), known, start.growth)
-    own, spread = _features(record, base, model, growth)
+    own, spread = _features(record, model, growth)
     own_mean, spread_mean = _middle(own[:-1]), _middle(spread[:-1])
     factor = _factor(own, spread, own_mean, spread_mean)
     relative = np.clip(errors / (growth[:, None, None] * factor[:-1]), -LARGEST, LARGEST)
@@ -166,11 +173,11 @@ def learn(record: Record, base: Base, model: str, season: int) -> Shape:
     return Shape(growth, own_mean, spread_mean, level, errors, sizes, origins, dependence_of(relative / level))
 
 
-def widths(record: Record, base: Base, model: str, shape: Shape) -> np.ndarray:
+def widths(record: Record, model: str, shape: Shape) -> np.ndarray:
     """Return the scale of the errors of one model at the end of each history: (step, end)."""
-    own, spread = _features(record, base, model, shape.growth)
+    own, spread = _features(record, model, shape.growth)
     factor = _factor(own[-1:], spread[-1:], shape.own, shape.spread)
-    unit = base.scale[-1] * base.shape(record.of(model))[:, -1]
+    unit = record.base.scale[-1] * record.base.shape(record.of(model))[:, -1]
     return unit * shape.growth[:, None] * factor
 
 
@@ -197,13 +204,14 @@ def _growth(sizes: np.ndarray, known: np.ndarray, start: np.ndarray) -> np.ndarr
     return np.maximum.accumulate(start * (sums + PRIOR_GROWTH * pooled) / (counts + PRIOR_GROWTH) / pooled)
 
 
-def _features(record: Record, base: Base, model: str, growth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _features(record: Record, model: str, growth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return log(own past error / base) and log(disagreement / base) for each origin and end, NaN where unknown.
 
     The end knows its errors from all origins. An origin is given, half and half, those known by then (the usual size
     where there are none) and those of all other origins: the first alone are fewer than the end has, the second share
     their outcomes with its own errors.
     """
+    base = record.base
     grown = base.shape(record.of(model)) * growth[:, None, None]
     lengths = np.vstack([record.origins, record.ends.lengths])
     # In units of the level at the time: the root of the level goes with the errors of positive histories.
@@ -264,9 +272,12 @@ def dependence_of(errors: np.ndarray) -> np.ndarray:
     scale = np.sqrt(squares * squares.T)
     start, last = np.empty(len(errors)), 0.5
     for lag in range(len(errors)):
-        apart, seen = np.diag(scale, lag).sum(), np.diag(counts, lag).max()
+        apart = np.diag(scale, lag).sum()
         found = np.diag(products, lag).sum() / apart if apart > 0 else 0.0
-        last = (found * seen + 0.5 * PRIOR_DEPENDENCE) / (seen + PRIOR_DEPENDENCE) if seen else last
+        # Pairs of one origin tell the more, the less they go together (effective size of a correlated sample).
+        pairs = np.diag(counts, lag)
+        seen = max(pairs.max(), pairs.sum() * (1 - min(abs(found), 1.0)) / (1 + abs(found)))
+        last = (found * seen + 0.5 * PRIOR_COMMON) / (seen + PRIOR_COMMON) if seen else last
         start[lag] = last
     steps = np.arange(len(errors))
     usual = start[np.abs(steps[:, None] - steps)]

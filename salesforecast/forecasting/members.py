@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from salesforecast.forecasting import ensemble, regression, seasons
-from salesforecast.forecasting.conditioning import STARTS_LATE, condition, ended, leading_zeros
+from salesforecast.forecasting.conditioning import ENDED, STARTS_LATE, condition, ended, leading_zeros
 from salesforecast.forecasting.histories import Histories, blocks
 from salesforecast.forecasting.models import MODELS, Batch
+from salesforecast.forecasting.scales import base_scale
 
 LONGEST = 240  # points that a model fits at most, or eight seasons; more days are only read to see the year
 CHUNK = 160  # columns that a kernel takes at a time: its arrays stay in cache
@@ -37,11 +38,13 @@ class Members:
     """The forecasts of each model for each copy: `paths` is (model, step, copy), NaN where a model has none.
 
     `names` are sorted; `notes` are codes of what was done to a copy; `tried` tells whether it had regressors, `used`
-    whether they took effect.
+    whether they took effect. `scale` and `level` (copy,) are the unit of the errors and the level (`base_scale`).
     """
 
     names: tuple[str, ...]
     paths: np.ndarray
+    scale: np.ndarray
+    level: np.ndarray
     notes: list[tuple[str, ...]]
     tried: np.ndarray
     used: np.ndarray
@@ -64,6 +67,7 @@ def forecast_copies(
     """
     every = tuple(sorted({*(names or ensemble.POOLED), "seasonal_naive"}))
     paths = np.full((len(every), horizon, len(copies)), np.nan)
+    bases = np.empty((2, len(copies)))
     notes: list[tuple[str, ...]] = [()] * len(copies)
     used = np.zeros(len(copies), dtype=bool)
     # Longest first over all copies, so that the columns of a chunk are of nearly the same length.
@@ -72,8 +76,9 @@ def forecast_copies(
         chosen = order[part]
         block = Copies(copies.series[chosen], copies.lengths[chosen])
         with np.errstate(all="ignore"):
-            made, said, took = _forecast_block(histories, block, season, horizon, names, known, every)
+            made, base, said, took = _forecast_block(histories, block, season, horizon, names, known, every)
         paths[:, :, chosen] = made
+        bases[:, chosen] = base
         used[chosen] = took
         for each, codes in zip(chosen.tolist(), said, strict=True):
             notes[each] = codes
@@ -81,7 +86,8 @@ def forecast_copies(
             tick(len(chosen))
     kept = [each for each in range(len(every)) if not np.isnan(paths[each]).all()]
     tried = np.isin(copies.series, list(known or ()))
-    return Members(tuple(every[each] for each in kept), paths[kept], notes, tried, used)
+    scale, level = bases
+    return Members(tuple(every[each] for each in kept), paths[kept], scale, level, notes, tried, used)
 
 
 def gather(histories: Histories, copies: Copies, longest: int) -> tuple[np.ndarray, np.ndarray]:
@@ -102,7 +108,7 @@ def _forecast_block(
     names: tuple[str, ...] | None,
     known: Mapping[int, np.ndarray] | None,
     every: tuple[str, ...],
-) -> tuple[np.ndarray, list[tuple[str, ...]], np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, list[tuple[str, ...]], np.ndarray]:
     y, lengths, late = _begun(*gather(histories, copies, histories.frequency.reach(season)), season)
     not_negative = np.nanmin(y, axis=0) >= 0
     unit = np.nanmean(np.abs(y), axis=0)
@@ -110,7 +116,11 @@ def _forecast_block(
     batch = Batch(y / unit, lengths, season)
     # Effects first: a promotion is no outlier.
     effects = _effects(batch, copies, horizon, known)
-    batch, notes = condition(_without(batch, effects) if effects else batch)
+    plain = _without(batch, effects) if effects else batch
+    batch, notes = condition(plain)
+    # What has ended is forecast from zeros, but was as noisy as it was.
+    over = np.array([ENDED in each for each in notes])
+    base = np.array(base_scale(Batch(np.where(over, plain.y, batch.y), lengths, season) if over.any() else batch))
     paths = np.full((len(every), horizon, len(copies)), np.nan)
     if names is None:
         kinds = ensemble.pools(batch)
@@ -145,7 +155,7 @@ def _forecast_block(
     paths[:, :, not_negative] = np.maximum(paths[:, :, not_negative], 0.0)
     used = np.zeros(len(copies), dtype=bool)
     used[[each for each, effect in effects.items() if regression.REGRESSORS_USED in effect.notes]] = True
-    return paths, notes, used
+    return paths, base * unit, notes, used
 
 
 def _run(

@@ -11,14 +11,13 @@ import pandas as pd
 from salesforecast import measures
 from salesforecast.calendar import LUNAR_NEW_YEAR, Calendar, Period
 from salesforecast.errors import NoData, lookup
-from salesforecast.forecasting.forecasts import check_horizon
 from salesforecast.forecasting.frequency import MONTHS, SEASONS, Frequency
 from salesforecast.forecasting.histories import Histories, read
+from salesforecast.forecasting.requests import check_horizon
 
 if TYPE_CHECKING:
     from salesforecast.workbench import Workbench
 
-_DAYS = {"day": 1, "week": 7}
 _WINDOWS = {"month": 15, "week": 10, "day": 10}  # workdays before and after Spring Festival that it changes
 
 
@@ -129,12 +128,12 @@ def _without_january(histories: Histories) -> np.ndarray:
 def _known(calendar: Calendar, frequency: Frequency, dates: pd.DatetimeIndex, merged: bool) -> pd.DataFrame:
     """Return what the calendar knows about the periods with these dates."""
     day = pd.Timedelta(days=1)
-    months = pd.DateOffset(months=MONTHS.get(frequency.grain, 0))
+    months = pd.DateOffset(months=frequency.step if frequency.grain in MONTHS else 0)
     if frequency.month_end:
         starts, ends = dates + day - months, dates + day
     else:
         starts = dates
-        ends = dates + months if frequency.grain in MONTHS else dates + _DAYS[frequency.grain] * day
+        ends = dates + months if frequency.grain in MONTHS else dates + frequency.step * day
     if merged:
         starts = starts.where(ends.month != 3, starts - pd.DateOffset(months=1))
     # The windows around a festival reach over the ends.

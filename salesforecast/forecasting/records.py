@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from salesforecast.forecasting import ensemble
+from salesforecast.forecasting import closures, ensemble
 from salesforecast.forecasting.histories import Histories
 from salesforecast.forecasting.members import Copies, Members, Tick, forecast_copies
 from salesforecast.forecasting.models import COMBINATION
 from salesforecast.forecasting.origins import plan
 from salesforecast.forecasting.regression import REGRESSORS_UNUSED
+from salesforecast.forecasting.scales import Base
 
 CLEARLY_WORSE = 1.3  # squared errors with the regressors relative to those without
 
@@ -23,8 +24,10 @@ class Record:
 
     `origins` (origin, end) are lengths of history, 0 for none. `paths` is (model, step, origin, end), the last origin
     being the end itself, the first model the one asked for (the combination, or a single model), NaN where a model
-    has no forecast. `actual` (step, origin, end) is NaN where nothing is known yet. `weights` (model, end) of the
-    combination; `errors` (model, end) are the root mean squared errors they come from, NaN where there are none.
+    has no forecast. `actual` (step, origin, end) is NaN where nothing is known yet, or nothing ever is: `closed`
+    (step, end) are the periods ahead that have no value of their own (`closures`). `weights` (model, end) of the
+    combination; `errors` (model, end) are the root mean squared errors they come from, NaN where there are none. `base`
+    is the unit of the errors.
     """
 
     ends: Copies
@@ -34,6 +37,8 @@ class Record:
     actual: np.ndarray
     weights: np.ndarray
     errors: np.ndarray
+    base: Base
+    closed: np.ndarray
     notes: list[tuple[str, ...]]
 
     def of(self, name: str) -> np.ndarray:
@@ -47,6 +52,7 @@ class Looks:
 
     histories: Histories
     copies: Copies
+    season: int
     plain: Members
     informed: Members | None
 
@@ -58,19 +64,38 @@ class Looks:
         """
         lengths = np.vstack([origins, ends.lengths])
         places = self._places(ends.series, lengths)
+        silent, notes = self._silent(ends, lengths)
+        # Neither errors nor weights come from periods in which nothing can happen.
         actual = _actual(self.histories, ends, origins, self.plain.paths.shape[1])
-        plain = _record(self.plain, places, ends, lengths, actual, names)
-        if self.informed is None:
-            return plain
-        tried = self.informed.tried[places[-1]]
-        informed = _record(self.informed, places, ends, lengths, actual, names)
+        actual = np.where(silent[:, :-1], np.nan, actual)
+        not_negative = self.histories.lowest(ends.series, ends.lengths) >= 0
+        plain, *others = (
+            _record(made, places, ends, lengths, actual, names, not_negative, silent[:, -1])
+            for made in (self.plain, self.informed)
+            if made is not None
+        )
+        if self.informed is None or not others:
+            return replace(plain, notes=[(*own, *said) for own, said in zip(notes, plain.notes, strict=True)])
+        tried, informed = self.informed.tried[places[-1]], others[0]
         errors = [np.nan_to_num(_mean_squares(each)) for each in (informed, plain)]
         better = self.informed.used[places[-1]] & (errors[0] <= CLEARLY_WORSE * errors[1])
-        notes = [
-            informed.notes[end] if better[end] else (*plain.notes[end], *((REGRESSORS_UNUSED,) if tried[end] else ()))
-            for end in range(len(ends))
-        ]
+        for end, own in enumerate(notes):
+            unused = (REGRESSORS_UNUSED,) if tried[end] else ()
+            notes[end] = (*own, *informed.notes[end]) if better[end] else (*own, *plain.notes[end], *unused)
         return replace(_merged(plain, informed, better), notes=notes)
+
+    def _silent(self, ends: Copies, lengths: np.ndarray) -> tuple[np.ndarray, list[tuple[str, ...]]]:
+        """Return the periods (step, origin and end, end) without a value of their own, and what the ends' notes say."""
+        told = self.histories, ends.series, ends.lengths, self.season
+        (empty, unknown), together = closures.closed(*told), closures.merged(*told)
+        position = (lengths + np.arange(self.plain.paths.shape[1])[:, None, None]) % self.season
+        column = np.arange(len(ends))
+        codes = {
+            closures.MERGED: together[position[:, -1], column].any(axis=0),
+            closures.CLOSED: (unknown & ~together)[position[:, -1], column].any(axis=0),
+        }
+        notes = [tuple(code for code, there in codes.items() if there[end]) for end in range(len(ends))]
+        return (empty | together)[position, column], notes
 
     def _places(self, series: np.ndarray, lengths: np.ndarray) -> np.ndarray:
         """Return the place of each copy, any where its length is 0."""
@@ -111,7 +136,7 @@ def look(
     copies = Copies(keys // longest, keys % longest)
     plain = forecast_copies(histories, copies, season, horizon, names, None, tick)
     informed = forecast_copies(histories, copies, season, horizon, names, known) if known else None
-    return Looks(histories, copies, plain, informed)
+    return Looks(histories, copies, season, plain, informed)
 
 
 def _record(
@@ -121,6 +146,8 @@ def _record(
     lengths: np.ndarray,
     actual: np.ndarray,
     names: tuple[str, ...] | None,
+    not_negative: np.ndarray,
+    closed: np.ndarray,
 ) -> Record:
     paths = np.where(lengths > 0, made.paths[:, :, places], np.nan)
     main, weights, errors = _main(paths, actual, lengths, made.names, names)
@@ -136,6 +163,8 @@ def _record(
         actual,
         np.vstack([unknown, weights[others]]),
         np.vstack([unknown, errors[others]]),
+        Base(np.where(lengths > 0, made.scale[places], np.nan), made.level[places], not_negative),
+        closed,
         [made.notes[each] for each in places[-1]],
     )
 
@@ -200,4 +229,10 @@ def _merged(plain: Record, informed: Record, better: np.ndarray) -> Record:
     def merge(what: str) -> np.ndarray:
         return np.where(better, rows(informed, getattr(informed, what)), rows(plain, getattr(plain, what)))
 
-    return replace(plain, names=names, paths=merge("paths"), weights=merge("weights"), errors=merge("errors"))
+    scale, level = (
+        np.where(better, getattr(informed.base, what), getattr(plain.base, what)) for what in ("scale", "level")
+    )
+    base = Base(scale, level, plain.base.not_negative)
+    return replace(
+        plain, names=names, paths=merge("paths"), weights=merge("weights"), errors=merge("errors"), base=base
+    )

@@ -72,7 +72,7 @@ def estimate(y: np.ndarray, regressors: np.ndarray | None, season: int, horizon:
     `regressors` has a column each and a row for each period of the history and the horizon (rows before are ignored).
     The effect is measured from the mean of the history, so the level stays. Notes: `regressors_used`, or
     `regressors_unused` where no column passes its test; `regressors_outside` where a used one leaves its known range by
-    more than half of it, so that its effect there is a guess.
+    more than half of it, so that its effect there is a guess; from a whole range beyond on the effect grows no more.
 
     >>> promotion = np.tile([0.0, 0, 1, 0, 0], 8)[:, None]
     >>> y = 100 * 1.5 ** promotion[:36, 0] * np.tile([1.0, 1.01, 0.99], 12)
@@ -91,9 +91,10 @@ def estimate(y: np.ndarray, regressors: np.ndarray | None, season: int, horizon:
     seen = known[:n, used]
     # Where a regressor was not known yet, its mean stands for it.
     mean = np.nanmean(seen, axis=0)
-    path = np.nan_to_num(known[:, used] - mean) @ found.shrunk[used]
     low, high = np.nanmin(seen, axis=0), np.nanmax(seen, axis=0)
     reach = (high - low) / 2
+    within = np.clip(known[:, used], low - 2 * reach, high + 2 * reach)
+    path = np.nan_to_num(within - mean) @ found.shrunk[used]
     outside = ((known[n:, used] < low - reach) | (known[n:, used] > high + reach)).any()
     notes = (REGRESSORS_USED, REGRESSORS_OUTSIDE) if outside else (REGRESSORS_USED,)
     return Effect(path[:n], path[n:], found.log, notes)

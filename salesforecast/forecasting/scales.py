@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from salesforecast.forecasting.histories import Histories
-from salesforecast.forecasting.members import Copies
+from salesforecast.forecasting.models.registry import Batch
+from salesforecast.forecasting.models.search import over_time
 
 LEAST = 0.02  # of the base: no feature makes a scale smaller than this
 
@@ -25,20 +26,20 @@ def naive_scale(y: np.ndarray, season: int) -> float:
     return float(np.abs(y[lag:] - y[:-lag]).mean()) if len(y) > lag else 0.0
 
 
-def naive_scales(histories: Histories, ends: Copies, season: int) -> np.ndarray:
-    """Return `naive_scale` of many histories."""
-    y = histories.matrix(ends.series, ends.lengths)
-    at, columns = ends.lengths - 1, np.arange(len(ends))
+def naive_scales(histories: Histories, series: np.ndarray, lengths: np.ndarray, season: int) -> np.ndarray:
+    """Return `naive_scale` of the first `lengths` values of many series."""
+    y = histories.matrix(series, lengths)
+    at, columns = lengths - 1, np.arange(len(lengths))
     found = []
     for lag in (season, 1):
-        change = np.vstack([np.zeros((lag, len(ends))), np.abs(y[lag:] - y[:-lag])])[: len(y)]
-        found.append(np.cumsum(change, axis=0)[at, columns] / np.maximum(ends.lengths - lag, 1))
-    return np.where(ends.lengths > season, *found)
+        change = np.vstack([np.zeros((lag, len(lengths))), np.abs(y[lag:] - y[:-lag])])[: len(y)]
+        found.append(np.cumsum(change, axis=0)[at, columns] / np.maximum(lengths - lag, 1))
+    return np.where(lengths > season, *found)
 
 
 @dataclass(frozen=True, eq=False)
 class Base:
-    """For each origin and end: the seasonal-naive error brought to today's level, and the level (NaN: not positive)."""
+    """The unit of errors (NaN: no origin) and the level (NaN: not all values positive) at each origin and end."""
 
     scale: np.ndarray
     level: np.ndarray
@@ -54,41 +55,34 @@ class Base:
         return np.where(np.isnan(self.level), 1.0, relative)
 
 
-def base_of(histories: Histories, ends: Copies, lengths: np.ndarray, season: int) -> Base:
-    """Return the base of every copy; `lengths` is (origin, end), 0 for none (its values mean nothing).
+def base_scale(batch: Batch) -> tuple[np.ndarray, np.ndarray]:
+    """Return the unit of errors of each history and its level, the mean of the last season (NaN: not all positive).
 
-    The mean absolute change from season to season (from period to period with no more than one season); where all
-    values are positive each change is divided by the root of the level at its time and multiplied by the root of the
-    last level, so that a history that has grown is not taken for as calm as it was when it was small. The floor, 0.3/n
-    of the mean absolute value, keeps a short or constant history from pretending certainty.
+    The unit is the mean absolute change from season to season (from period to period with no more than one season);
+    where all values are positive each change is divided by the root of the level at its time and multiplied by the root
+    of the last level, so that a history that has grown is not taken for as calm as it was when it was small. The floor,
+    0.3/n of the mean absolute value, keeps a short or constant history from pretending certainty. Histories are those
+    the models saw: an outlier or a shift of the level that was recognised is no sign of noise.
+
+    >>> [each.tolist() for each in base_scale(Batch(np.array([[0.0], [3.0], [1.0], [4.0]]), np.array([4]), 2))]
+    [[1.0], [nan]]
     """
-    y = histories.matrix(ends.series, ends.lengths)
-    rows = np.arange(len(y))[:, None]
-    at, columns = np.maximum(lengths - 1, 0), np.arange(len(ends))
-    positive = np.minimum.accumulate(y, axis=0)[at, columns] > 0
+    y, lengths, season = batch.y, batch.lengths, batch.season
+    positive = np.nanmin(y, axis=0) > 0
+    rows, columns, at = np.arange(len(y))[:, None], np.arange(len(lengths)), lengths - 1
+    known = np.where(rows < lengths, y, 0.0)
     window = max(season, 4)
-    sums = np.cumsum(y, axis=0)
-    count = np.minimum(rows + 1, window)
-    level = (sums - np.vstack([np.zeros((min(window, len(y)), len(ends))), sums[:-window]])) / count
-    magnitude = np.cumsum(np.abs(y), axis=0)[at, columns] / np.maximum(lengths, 1)
+    sums = np.cumsum(known, axis=0)
+    before = np.vstack([np.zeros((min(window, len(y)), len(lengths))), sums[:-window]])
+    level = (sums - before) / np.minimum(rows + 1, window)
     now = level[at, columns]
-    with np.errstate(all="ignore"):
-        seasonal, naive = (_mean_change(y, level, lag, lengths, positive) for lag in (season, 1))
-    scale = np.maximum(
-        np.nan_to_num(np.where(lengths > season, seasonal, naive)), 0.3 * magnitude / np.maximum(lengths, 1)
-    )
-    lowest = np.minimum.accumulate(y, axis=0)
-    return Base(scale, np.where(positive, now, np.nan), lowest[ends.lengths - 1, columns] >= 0)
-
-
-def _mean_change(y: np.ndarray, level: np.ndarray, lag: int, lengths: np.ndarray, positive: np.ndarray) -> np.ndarray:
-    """Return the mean absolute change over `lag` periods inside each copy, positive ones brought to the last level."""
-    if len(y) <= lag:
-        return np.zeros(lengths.shape)
-    columns, at = np.arange(y.shape[1]), np.maximum(lengths - 1, 0)
-    change = np.abs(y[lag:] - y[:-lag])
-    around = np.sqrt((level[lag:] + level[:-lag]) / 2)
-    last, count = np.maximum(at - lag, 0), np.maximum(lengths - lag, 1)
-    plain = np.cumsum(change, axis=0)[last, columns] / count
-    relative = np.cumsum(np.where(around > 0, change / around, 0.0), axis=0)[last, columns] / count
-    return np.where(positive, relative * np.sqrt(level[at, columns]), plain)
+    root = np.where(positive, np.sqrt(np.abs(now)), 1.0)
+    change, seasonal = np.zeros(len(lengths)), lengths > season
+    for lag, chosen in ((season, seasonal), (1, ~seasonal)):
+        if chosen.any():
+            there = rows[lag:] < lengths
+            around = np.where(positive & there, np.sqrt(np.abs(level[lag:] + level[:-lag]) / 2), 1.0)
+            sizes = np.where(there, np.abs(known[lag:] - known[:-lag]) / np.maximum(around, 1e-150), 0.0)
+            change[chosen] = (over_time(sizes) / np.maximum(lengths - lag, 1))[chosen]
+    floor = 0.3 * over_time(np.abs(known)) / lengths**2
+    return np.maximum(change * root, floor), np.where(positive, now, np.nan)

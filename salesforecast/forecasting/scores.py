@@ -32,8 +32,8 @@ def accuracy(backtest: pd.DataFrame, by: str | Sequence[str] | None = None) -> p
     - `msis` mean scaled interval score of the 95 % interval: mean of (hi − lo + 40·(lo − y)₊ + 40·(y − hi)₊) / scale
       (Gneiting & Raftery 2007, Journal of the American Statistical Association 102; M4 competition).
 
-    NaN where a figure does not exist: a zero denominator, a level the backtest lacks, intervals of the naive row
-    (unless the backtest has its forecasts, `members=True`).
+    Rows without an outcome (`y` NaN) are left out. NaN where a figure does not exist: a zero denominator, a level the
+    backtest lacks, intervals of the naive row (unless the backtest has its forecasts, `members=True`).
 
     >>> rows = pd.DataFrame({"unique_id": "A", "ds": [1, 2], "model": "theta", "mean": [90.0, 110.0], "cutoff": 0,
     ...                      "y": 100.0, "naive": 80.0, "scale": 10.0})
@@ -94,7 +94,7 @@ def _judged(backtest: pd.DataFrame, by: str | Sequence[str] | None) -> tuple[pd.
     if missing:
         raise BadValue(f"The frame has no column {', '.join(missing)}. Give the frame that backtest() returned.")
     keys = [by] if isinstance(by, str) else list(by or ())
-    judged = _with_reference(backtest)
+    judged = _with_reference(backtest[backtest["y"].notna()])
     for name in {"step", "lag"} & set(keys) - set(judged.columns):
         judged[name] = judged.groupby(["unique_id", "cutoff", "model"])["ds"].rank(method="first").astype(int)
     for key in keys:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from salesforecast.errors import BadPanel, BadValue, NoData
-from salesforecast.forecasting import backtests, cutoffs, forecasts, studies
-from salesforecast.forecasting.checks import KEYS, columns_of
+from salesforecast.forecasting import backtests, calibrations, forecasts, requests
+from salesforecast.forecasting.checks import HUGE, KEYS, columns_of
 from salesforecast.forecasting.intervals import Calibration
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ def _calibration(tidy: DataFrame, series: int, keywords: dict[str, Any]) -> Cali
     import pyarrow as pa
     from pyspark.sql import functions as f
 
-    readable = (f.count("ds") == f.size(f.collect_set(f.to_date("ds")))) & (f.max(f.abs("y")) < float("inf"))
+    readable = (f.count("ds") == f.size(f.collect_set(f.to_date("ds")))) & (f.max(f.abs("y")) <= HUGE)
     known = f.when(f.col("y").isNotNull(), f.col("ds"))
     ends = (f.when(readable, each(known)).alias(name) for name, each in (("first", f.min), ("last", f.max)))
     lives = tidy.groupBy("unique_id").agg(*ends)
@@ -217,7 +217,7 @@ def _calibration(tidy: DataFrame, series: int, keywords: dict[str, Any]) -> Cali
     panel = tidy.where(f.col("unique_id").isin(chosen)).toArrow().to_pandas()
     whole = series if series > len(chosen) else None
     told = {name: value for name, value in keywords.items() if name not in ("level", "quantiles", "progress")}
-    return cutoffs.calibrate(panel, series=whole, **told)
+    return calibrations.calibrate(panel, series=whole, **told)
 
 
 def taught_by(lives: pd.DataFrame) -> pd.DataFrame:
@@ -236,7 +236,7 @@ def taught_by(lives: pd.DataFrame) -> pd.DataFrame:
     sample: list[object] = []
     kept = set(lives.drop_duplicates(["first", "last"])["unique_id"])
     for _, born in lives.groupby("first"):
-        sample = studies.calibration_sample([*sample, *born["unique_id"]]).tolist()
+        sample = requests.calibration_sample([*sample, *born["unique_id"]]).tolist()
         kept.update(sample)
     return lives[lives["unique_id"].isin(kept)]
 

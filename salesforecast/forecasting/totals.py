@@ -9,7 +9,7 @@ import pandas as pd
 
 from salesforecast.forecasting.intervals import check_levels, common_dependence
 from salesforecast.forecasting.paths import draws, knots_of, main_rows, past_dependence, piecewise, student, t_quantile
-from salesforecast.forecasting.studies import interval_columns
+from salesforecast.forecasting.requests import interval_columns
 
 PATHS = 4000
 

@@ -71,7 +71,8 @@ def scenarios(
             plan, changed = _changed(regressors, drivers, histories, horizon)
             made = forecast(panel, horizon, regressors=changed.reset_index(), **keywords)
             made = _uncertain(made, histories, plan, changed, season, horizon, levels)
-        years = (made.groupby("unique_id", sort=False).cumcount() + 1) / _A_YEAR[histories.frequency.grain]
+        ahead = made.groupby("unique_id", sort=False).cumcount() + 1
+        years = ahead * histories.frequency.every / _A_YEAR[histories.frequency.grain]
         factor = (1 + _number(wanted.get(GROWTH, 0.0))) ** years * (1 + _number(wanted.get(LEVEL, 0.0)))
         columns = [name for name in made.columns if name == "mean" or name.startswith(("lo_", "hi_"))]
         made = made.assign(**{name: made[name] * factor for name in columns})

@@ -46,7 +46,8 @@ _WORDS = {
     "no": "id", "nr": "id", "num": "id", "nbr": "id", "number": "id", "numbers": "id", "code": "id", "key": "id",
     "identifier": "id", "#": "id", "dt": "date", "timestamp": "date", "datetime": "date", "time": "date", "at": "date",
     "on": "date", "day": "date", "create": "created", "creation": "created", "close": "closed", "closing": "closed",
-    "ext": "extended", "trx": "transaction", "trans": "transaction", "txn": "transaction", "rep": "representative", "reps": "representative",
+    "ext": "extended", "trx": "transaction", "trans": "transaction", "txn": "transaction", "rep": "representative",
+    "reps": "representative",
 }  # fmt: skip
 _FILLERS = frozenset(
     (

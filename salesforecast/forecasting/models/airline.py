@@ -111,8 +111,11 @@ def _invert(errors: np.ndarray, theta: np.ndarray, seasonal: np.ndarray, season:
     for start in range(season, len(errors), season):
         block = errors[start : start + season]
         block -= seasonal * errors[start - season : start - season + len(block)]
-    for t in range(1, len(errors)):
-        errors[t] -= theta * errors[t - 1]
+    before, share = errors[0], np.empty_like(errors[0])
+    for error in errors[1:]:
+        np.multiply(theta, before, share)
+        np.subtract(error, share, error)
+        before = error
     return errors
 
 

@@ -59,16 +59,16 @@ def ces_filter(
     """
     season = len(start) - 2
     real, imaginary, turn = parameters
-    weights = (imaginary - 1, 1 - real, real - imaginary, real + imaginary, turn)
+    down, keep, rise, gain = imaginary - 1, 1 - real, real - imaginary, real + imaginary
     states = np.repeat(start[:, None, :], parameters.shape[1], axis=1)
     errors = laid_out(y, lengths, parameters.shape[1])
-    for first, stop, active in stretches(lengths):
-        pair, ring = states[:2, :, :active].copy(), list(states[2:, :, :active])
-        down, keep, rise, gain, turn = (np.ascontiguousarray(weight[:, :active]) for weight in weights)
-        move = np.empty_like(rise)
-        # Level and potential need each other's old value: the new pair goes to a second place, and the two swap.
-        now, then = tuple(pair), tuple(np.empty_like(pair))
-        for time, error in enumerate(errors[first:stop, :, :active], start=first):
+    kept = np.empty_like(states)
+    first_level, first_potential, *ring = states
+    move = np.empty_like(rise)
+    # Level and potential need each other's old value: the new pair goes to a second place, and the two swap.
+    now, then = (first_level, first_potential), (np.empty_like(rise), np.empty_like(rise))
+    for first, stop, over in stretches(lengths):
+        for time, error in enumerate(errors[first:stop], start=first):
             (level, potential), (new_level, new_potential) = now, then
             np.subtract(error, level, error)
             if season:
@@ -85,8 +85,12 @@ def ces_filter(
             np.add(new_potential, move, new_potential)
             np.add(new_potential, level, new_potential)
             now, then = then, now
-        states[:2, :, :active] = now
-    return errors, states
+        kept[2:, :, over] = states[2:, :, over]
+        states[2:, :, over] = 0.0  # from here on without error
+        for row, state in enumerate(now):
+            kept[row, :, over] = state[:, over]
+            state[:, over] = 0.0
+    return errors, kept
 
 
 def _fit(adjusted: np.ndarray, lengths: np.ndarray, opening: int, places: int) -> Fit:

@@ -188,29 +188,31 @@ def additive_filter(
         gains = np.stack([gains[0], gains[1] * damping, gains[2]])
         states[1] *= damping
         states[0] += states[1]
-    for first, stop, active in stretches(lengths):
-        level, slope, *ring = states[..., :active]
-        rise, tilt, turn = np.ascontiguousarray(gains[..., :active])
-        damp = None if damping is None else np.ascontiguousarray(damping[:, :active])
-        move = np.empty_like(rise)
-        for time, error in enumerate(errors[first:stop, :, :active], start=first):
+    kept = np.empty_like(states)
+    level, slope, *ring = states
+    rise, tilt, turn = gains
+    move = np.empty_like(rise)
+    for first, stop, over in stretches(lengths):
+        for time, error in enumerate(errors[first:stop], start=first):
             np.subtract(error, level, error)
             if season:
                 place = ring[time % season]
                 np.subtract(error, place, error)
                 np.multiply(turn, error, move)
                 np.add(place, move, place)
-            if damp is not None:
-                np.multiply(slope, damp, slope)
+            if damping is not None:
+                np.multiply(slope, damping, slope)
                 np.multiply(tilt, error, move)
                 np.add(slope, move, slope)
                 np.add(level, slope, level)
             np.multiply(rise, error, move)
             np.add(level, move, level)
+        kept[..., over] = states[..., over]
+        states[..., over] = 0.0  # from here on without error
     if damping is not None:
-        states[0] -= states[1]
-        states[1] /= damping
-    return errors, states
+        kept[0] -= kept[1]
+        kept[1] /= damping
+    return errors, kept
 
 
 def multiplicative_filter(
@@ -229,22 +231,26 @@ def multiplicative_filter(
     season = len(start) - 1
     states = np.repeat(start[:, None, :], gains.shape[1], axis=1)
     ratios = laid_out(y, lengths, gains.shape[1], ended=1.0)
-    for first, stop, active in stretches(lengths):
-        level, *ring = states[..., :active]
-        rise, turn = np.ascontiguousarray(gains[..., :active])
-        kept, stay = 1 - rise, 1 - turn
-        move = np.empty_like(rise)
-        for time, ratio in enumerate(ratios[first:stop, :, :active], start=first):
+    kept = np.empty_like(states)
+    level, *ring = states
+    rise, turn = gains
+    still, stay = 1 - rise, 1 - turn
+    move = np.empty_like(rise)
+    for first, stop, over in stretches(lengths):
+        for time, ratio in enumerate(ratios[first:stop], start=first):
             place = ring[time % season]
             np.multiply(level, place, move)
             np.divide(ratio, move, ratio)
             np.multiply(rise, ratio, move)
-            np.add(move, kept, move)
+            np.add(move, still, move)
             np.multiply(level, move, level)
             np.multiply(turn, ratio, move)
             np.add(move, stay, move)
             np.multiply(place, move, place)
-    return ratios, states
+        kept[..., over] = states[..., over]
+    for _, stop, over in stretches(lengths):
+        ratios[stop:, :, over] = 1.0
+    return ratios, kept
 
 
 def _additive(batch: Batch, y: np.ndarray, horizon: int, *, damped: bool = False, seasonal: bool = False) -> np.ndarray:

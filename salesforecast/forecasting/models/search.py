@@ -81,18 +81,19 @@ def lanes(*values: Sequence[float]) -> np.ndarray:
     return np.array(list(itertools.product(*values)), dtype=float).T
 
 
-def stretches(lengths: np.ndarray, first: int = 0) -> Iterator[tuple[int, int, int]]:
-    """Yield (start, stop, active): from time `start` to before `stop` the first `active` series have not ended.
+def stretches(lengths: np.ndarray) -> Iterator[tuple[int, int, slice]]:
+    """Yield (start, stop, over): from time `start` to before `stop` no series ends, at `stop` the series `over` do.
 
-    `lengths` are sorted, longest first; times before `first` are left out.
+    `lengths` are sorted, longest first. A filter runs all series to the end and keeps the state of each when it is
+    over: narrowing its arrays to those that go on costs three times what it saves.
 
     >>> list(stretches(np.array([5, 5, 3])))
-    [(0, 3, 3), (3, 5, 2)]
+    [(0, 3, slice(2, 3, None)), (3, 5, slice(0, 2, None))]
     """
+    first = 0
     for stop in np.unique(lengths):
-        if stop > first:
-            yield first, int(stop), int((lengths >= stop).sum())
-            first = int(stop)
+        yield first, int(stop), slice(int((lengths > stop).sum()), int((lengths >= stop).sum()))
+        first = int(stop)
 
 
 def over_time(values: np.ndarray) -> np.ndarray:

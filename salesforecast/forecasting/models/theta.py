@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from salesforecast.forecasting.models.decompose import estimate_seasons, logs
 from salesforecast.forecasting.models.registry import Batch, register
-from salesforecast.forecasting.models.search import Fit, lanes, over_time, search, stretches
+from salesforecast.forecasting.models.search import Fit, lanes, over_time, search
 
 _FIORUCCI = (
     "Fiorucci, Pellegrini, Louzada, Petropoulos & Koehler (2016), International Journal of Forecasting 32(4); "
@@ -140,7 +142,7 @@ def fit_theta(
 
     def run(parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         alpha = parameters[0]
-        levels = _levels(known, lengths, alpha)
+        levels = _levels(known, alpha)
         fade = np.empty((len(y), *alpha.shape))
         fade[0], fade[1:] = 1.0, 1 - alpha
         np.multiply.accumulate(fade, axis=0, out=fade)
@@ -192,15 +194,11 @@ def _extended(y: np.ndarray, lengths: np.ndarray, fit: Fit, horizon: int, dynami
     return path
 
 
-def _levels(y: np.ndarray, lengths: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+def _levels(y: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Return the levels (1 + time, lane, series) after 0, 1, … values, smoothed exponentially from 0."""
-    levels = np.zeros((len(y) + 1, *alpha.shape))
-    for first, stop, active in stretches(lengths):
-        rest = np.ascontiguousarray(1 - alpha[:, :active])
-        gains = y[first:stop, None, :active] * alpha[:, :active]
-        before = levels[first, :, :active]
-        for level, gain in zip(levels[first + 1 : stop + 1, :, :active], gains, strict=True):
-            np.multiply(before, rest, level)
-            np.add(level, gain, level)
-            before = level
+    levels = np.empty((len(y) + 1, *alpha.shape))
+    levels[0], rest = 0.0, 1 - alpha
+    np.multiply(y[:, None], alpha, levels[1:])
+    for before, level in pairwise(levels):
+        level += rest * before
     return levels
