@@ -228,3 +228,10 @@ def test_dates_as_shops_write_them(load, written):
 def test_a_word_for_total_in_the_column_of_dates_is_a_total(load):
     report = load("出库.csv", "日期,单据编号,销售金额\n2025-01-05,A,5\n2025-01-06,B,6\n合计:,,11\n")
     assert one_file(report) == [[3, 2, 0, 1]]
+
+
+def test_what_was_made_of_a_file_is_made_again_by_its_mapping(load, tmp_path):
+    text = "Name,Stage,Deal Value,Company\nRenewal,Proposal,10,Acme\nRenewal,Won,20,Hooli\n"
+    report = load("Deals.csv", text)
+    again = import_files(tmp_path / "Deals.csv", tmp_path / "again.duckdb", mapping=report.mapping)
+    assert one_file(again) == one_file(report) == [[2, 2, 0, 0]]

@@ -69,20 +69,22 @@ class Looks:
         actual = _actual(self.histories, ends, origins, self.plain.paths.shape[1])
         actual = np.where(silent[:, :-1], np.nan, actual)
         not_negative = self.histories.lowest(ends.series, ends.lengths) >= 0
-        plain, *others = (
-            _record(made, places, ends, lengths, actual, names, not_negative, silent[:, -1])
-            for made in (self.plain, self.informed)
-            if made is not None
-        )
-        if self.informed is None or not others:
-            return replace(plain, notes=[(*own, *said) for own, said in zip(notes, plain.notes, strict=True)])
-        tried, informed = self.informed.tried[places[-1]], others[0]
+
+        def of(made: Members) -> Record:
+            record = _record(made, places, ends, lengths, actual, names, not_negative, silent[:, -1])
+            return replace(record, notes=[(*own, *said) for own, said in zip(notes, record.notes, strict=True)])
+
+        plain = of(self.plain)
+        if self.informed is None:
+            return plain
+        informed, tried = of(self.informed), self.informed.tried[places[-1]]
         errors = [np.nan_to_num(_mean_squares(each)) for each in (informed, plain)]
         better = self.informed.used[places[-1]] & (errors[0] <= CLEARLY_WORSE * errors[1])
-        for end, own in enumerate(notes):
-            unused = (REGRESSORS_UNUSED,) if tried[end] else ()
-            notes[end] = (*own, *informed.notes[end]) if better[end] else (*own, *plain.notes[end], *unused)
-        return replace(_merged(plain, informed, better), notes=notes)
+        said = [
+            informed.notes[end] if better[end] else (*plain.notes[end], *((REGRESSORS_UNUSED,) if tried[end] else ()))
+            for end in range(len(ends))
+        ]
+        return replace(_merged(plain, informed, better), notes=said)
 
     def _silent(self, ends: Copies, lengths: np.ndarray) -> tuple[np.ndarray, list[tuple[str, ...]]]:
         """Return the periods (step, origin and end, end) without a value of their own, and what the ends' notes say."""

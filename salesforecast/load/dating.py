@@ -73,19 +73,16 @@ def _together(engine: Engine, source: Source) -> Source:
 
 
 def _with_year(engine: Engine, source: Source) -> Source:
-    count = engine.rows(f"SELECT count(*) FROM {quote(source.relation)}")[0][0]
-    if not source.headers or not count:
+    days = [place for place, header in enumerate(source.headers) if _IS_DAY.search(header)]
+    if not days:
         return source
     counts = ", ".join(
         f"count(*) FILTER (regexp_full_match(trim(c{place}), {literal(_UNDATED)})), "
         f"count(*) FILTER (trim(coalesce(c{place}, '')) <> '')"
-        for place in range(len(source.headers))
+        for place in days
     )
     found = engine.rows(f"SELECT {counts} FROM {quote(source.relation)}")[0]
-    places = [
-        place for place in range(len(source.headers))
-        if _IS_DAY.search(source.headers[place]) and found[2 * place] >= max(0.9 * found[2 * place + 1], 1)
-    ]  # fmt: skip
+    places = [place for n, place in enumerate(days) if found[2 * n] >= max(0.9 * found[2 * n + 1], 1)]
     title = " ".join([*(cell for row in rows_above(source) for cell in row), source.sheet or "", source.stem])
     year, _ = year_in(title)
     if not places or year is None:

@@ -18,6 +18,7 @@ from salesforecast.load.spelling import normalise
 from salesforecast.schema import TABLES
 
 SAMPLE_ROWS = 20_000
+NUMBERED = ", numbered"  # ends the header of ids that were made from names
 FEW_CODES = 60  # a column of kinds or states has few different values
 _MONEY = ("amount", "list_amount", "cost_amount", "tax_amount", "discount", "profit")
 _DETAILS = ("product_id", "product.name", "quantity", "unit_price", "line_no")
@@ -174,7 +175,7 @@ class Evidence:
         count = self.engine.rows(f"SELECT count(*) FROM {quote(relation)} WHERE c{place} IS DISTINCT FROM {cell}")[0][0]
         if not count:
             return self.source, name, []
-        header = f"{name}, numbered"
+        header = f"{name}{NUMBERED}"
         source = replace(self.source, relation=relation, headers=(*self.source.headers, header))
         return source, header, [f"{count:,} deals have the name of an earlier one and no id: their names are numbered"]
 
@@ -276,21 +277,21 @@ class Evidence:
                 aliases = replace(aliases, values={**aliases.values, "transactions": merged})
         return columns, aliases, notes
 
-    def of_a_kind(self, match: Match, aliases: Preset) -> tuple[Preset, list[str]]:
+    def of_a_kind(self, columns: Mapping[str, str], table: str, aliases: Preset) -> tuple[Preset, list[str]]:
         """Read kinds of activities and tickets by the words in them; returns the codes and what was done."""
-        header, other = match.columns.get("kind", "="), _OTHER[match.table]
+        header, other = columns.get("kind", "="), _OTHER[table]
         if header not in self.source.headers:
             return aliases, []
-        codes = aliases.codes(match.table, "kind")
-        allowed = set(TABLES[match.table].column("kind").values)
+        codes = aliases.codes(table, "kind")
+        allowed = set(TABLES[table].column("kind").values)
         words = [each for each in _DOING if each[0] in allowed]
         values = [each for each in self._values(header) if normalise(each) not in codes]
         read_as = {each: _by_words(each, words) or other for each in values}
         found = {form: kind for each, kind in read_as.items() for form in _spelled(each)}
         unknown = [each for each, kind in read_as.items() if kind == other]
-        read = aliases.values.get(match.table, {})
+        read = aliases.values.get(table, {})
         merged = {**read, "kind": {**read.get("kind", {}), **found}}
-        aliases = replace(aliases, values={**aliases.values, match.table: merged})
+        aliases = replace(aliases, values={**aliases.values, table: merged})
         return aliases, [f"kind: {', '.join(unknown[:5])} read as {other}"] if unknown else []
 
     def _values(self, header: str) -> list[str]:
@@ -303,7 +304,7 @@ class Evidence:
 
     def _kinds(self, values: Sequence[str], known: Mapping[str, str], aliases: Preset) -> dict[str, str]:
         usual = event_kind(self.source.headers, aliases, self.source.words)
-        found = {}
+        found: dict[str, str] = {}
         for value in values:
             kind = _by_words(value, _KIND_WORDS)
             if normalise(value) not in known and kind is not None:
@@ -316,7 +317,7 @@ def _states(values: Sequence[str], known: Mapping[str, str], kind: str) -> dict[
 
     An invoice that is not paid yet is one all the same, and so is an order that is not delivered.
     """
-    found = {}
+    found: dict[str, str] = {}
     finished = any(_FINISHED.search(each.lower()) for each in values)
     for value in values:
         state = _by_words(value, _STATUS_WORDS)

@@ -38,6 +38,10 @@ def fill_down(engine: Engine, source: Source, aliases: Preset) -> Source:
     key = next((columns[name] for name in ("order_id", "date") if name in columns), None)
     if key is None or not lines:
         return source
+    once = [f"c{source.headers.index(columns[name])}" for name in ("order_id", "date") if name in columns]
+    blank = " OR ".join(f"trim(coalesce({each}, '')) = ''" for each in once)
+    if not engine.rows(f"SELECT count(*) FROM {quote(source.relation)} WHERE {blank}")[0][0]:
+        return source
     table = TABLES["transactions"]
     numeric = {
         header for name, header in columns.items()
@@ -84,6 +88,9 @@ def _headings(engine: Engine, source: Source) -> Source:
     """Make a column of the rows that only name a group of lines below them."""
     width = len(source.headers)
     if width < 4:
+        return source
+    first = f"SELECT count(*) FROM {quote(source.relation)} WHERE trim(coalesce(c0, '')) = ''"
+    if not engine.rows(first)[0][0]:
         return source
     row = quote("row")
     blank = [f"(c{place} IS NULL OR trim(c{place}) = '')" for place in range(width)]

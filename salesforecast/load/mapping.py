@@ -31,7 +31,7 @@ from typing import Any
 from salesforecast.engine import Engine, quote
 from salesforecast.errors import AmbiguousMapping, BadInput, lookup, suggestion
 from salesforecast.load import presets
-from salesforecast.load.evidence import Evidence
+from salesforecast.load.evidence import NUMBERED, Evidence
 from salesforecast.load.files import Source
 from salesforecast.load.joins import joined_headers
 from salesforecast.load.presets import Export, Preset
@@ -221,6 +221,7 @@ def _explicit(
     wanted = entry.pop("from", None)
     on = entry.pop("on", None)
     options = {key: entry.pop(key) for key in OPTIONS if key in entry}
+    entry = {key: value.removesuffix(NUMBERED) for key, value in entry.items()}
     needed = _named(entry)
     if wanted is None:
         having = [
@@ -258,6 +259,10 @@ def _explicit(
         speaking, notes = _speaking(aliases, export), list[str]()
         if table == "transactions":
             matched, speaking, notes = looks[first.name].coded(matched, speaking, given)
+        elif table in ("activities", "feedback"):
+            speaking, notes = looks[first.name].of_a_kind(matched, table, speaking)
+        elif table == "deals" and not others and matched["deal_id"] == matched.get("name"):
+            first, matched["deal_id"], notes = looks[first.name].numbered(matched["name"])
         yield Plan(
             table, replace(first, notes=(*first.notes, *notes)),
             _with_kind(table, matched, headers, aliases, first, given),
@@ -305,7 +310,7 @@ def _plan(source: Source, match: Match, aliases: Preset, look: Evidence) -> Plan
         columns, speaking, read = look.coded(columns, speaking)
         notes += read
     elif match.table in ("activities", "feedback"):
-        speaking, read = look.of_a_kind(match, speaking)
+        speaking, read = look.of_a_kind(match.columns, match.table, speaking)
         notes += read
     columns = _with_kind(match.table, columns, source.headers, aliases, source, {})
     if match.table == "deals" and columns["deal_id"] == columns.get("name"):
