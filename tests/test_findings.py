@@ -23,6 +23,7 @@ FORMATS = {
 SECTIONS = {"kpis", "attainment", "trend", "regions", "channels", "forecast", "quality"}
 FINDINGS = tomllib.loads((LABELS / "findings.toml").read_text(encoding="utf-8"))
 NOTES = tomllib.loads((LABELS / "notes.toml").read_text(encoding="utf-8"))
+QUALITY = tomllib.loads((LABELS / "quality.toml").read_text(encoding="utf-8"))
 TABLES = ("transactions", "customers", "people", "products", "targets")
 
 
@@ -202,7 +203,7 @@ def test_every_finding_has_its_sentence_its_figures_and_its_action(everything):
 def test_every_kind_action_note_and_check_of_the_code_has_words():
     code = "\n".join(path.read_text(encoding="utf-8") for path in Path(analysis.__file__).parent.glob("*.py"))
     assert set(re.findall(r'action="(\w+)"', code)) <= set(FINDINGS["action"])
-    assert set(re.findall(r'"(\w+)", "(?:error|warning|info)"', code)) <= set(NOTES["check"])
+    assert set(re.findall(r'"(\w+)", "(?:error|warning|info)"', code)) <= {*NOTES["check"], *QUALITY["check"]}
     for reason in ("void", "pending", "after_as_of", "before_1990", "no_currency_rate"):
         assert f"excluded_{reason}" in NOTES["check"]
     for start in ("period_result", "period_progress"):

@@ -11,6 +11,7 @@ from salesforecast.load import import_sql, load_recipe
 from salesforecast.load.database import _text
 
 pytest.importorskip("sqlalchemy")
+pytestmark = pytest.mark.slow  # needs the extra
 
 
 @pytest.fixture

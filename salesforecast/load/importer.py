@@ -398,7 +398,8 @@ class _Import:
 
     def _without_orders(self, plans: list[Plan]) -> list[str]:
         """Say how to count lines that are no orders, when the store has no orders at all."""
-        kinds = {each.columns.get("txn_type", "")[1:] for each in plans if each.table == "transactions"}
+        said = [each.columns.get("txn_type", "") for each in plans if each.table == "transactions"]
+        kinds = {each[1:] for each in said if each.startswith("=")}
         if not kinds or self.store.rows("SELECT 1 FROM store.transactions WHERE txn_type = 'order' LIMIT 1"):
             return []
         return [

@@ -123,7 +123,7 @@ def _broken(store: Reader, rule: StoreRule, as_of: date, base: str, most: int) -
     key = _IDS.get(rule.table, TABLES[rule.table].key[0])
     listed = store.rows(
         f"SELECT t.source_file, t.source_row, CAST(t.{quote(key)} AS VARCHAR), CAST(t.{quote(rule.column)} AS VARCHAR) "
-        f"{source} ORDER BY t.source_file, t.source_row, 3 LIMIT {most}"
+        f"{source} ORDER BY t.source_file, t.source_row, 3, 4 LIMIT {most}"
     )
     total = float("nan") if amount is None else float(amount)
     return [[rule.name, rule.severity, rule.table, rule.column, rows, total, *each, rule.effect] for each in listed]
