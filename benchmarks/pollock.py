@@ -19,7 +19,7 @@ from salesforecast.load import files
 
 def main(folder=None):
     """Print the score of each file and reader, and the means of each collection."""
-    root = Path(folder or (sys.argv[2] if len(sys.argv) > 2 else "../shared/data/bad_inputs"))
+    root = Path(folder or "../shared/data/bad_inputs")
     if not root.is_dir():
         print(f"no folder {root}: not measured")
         return
@@ -130,3 +130,7 @@ def by_duckdb(path):
 
 def _plain(cell):
     return " ".join(str("" if cell is None else cell).split())
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -93,9 +93,3 @@ def test_a_pure_season_is_continued(name):
     path = forecast(name, batch([np.tile(shape, 7)], 4), 8)[:, 0]
 
     np.testing.assert_allclose(path, np.tile(shape, 2), rtol=0.02)
-
-
-def test_every_model_has_a_label_assumptions_and_a_source_in_both_languages():
-    for name in NAMES:
-        model = MODELS[name]
-        assert all((model.zh, model.en, model.assumptions_zh, model.assumptions_en, model.source)), name

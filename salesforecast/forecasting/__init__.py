@@ -16,7 +16,7 @@ workbench; nothing else here knows a workbench. How a forecast comes about, modu
 5. `scales` gives the unit of an error, `intervals` learns from the errors of all series how they grow and are spread
    (a `Shape`); `calibrations` does so once for a panel, for all its parts and cutoffs (a `Calibration`).
 6. `frames` makes the rows: mean, bounds, quantiles, notes. `forecasts` runs all this at the end of every series,
-   `backtests` at the cutoffs of the past, in one batch.
+   `backtests` at the cutoffs of the past, in one batch; `progress` shows how far they are.
 
 On top: `scores` judges backtests, `paths` and `totals` give futures and sums, `what_if` scenarios, `groups` and
 `hierarchy` coherent forecasts of sums, `archive` what was said, `spark` panels beyond one process.

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from salesforecast.errors import BadValue, suggestion
+from salesforecast.forecasting.frequency import DAYS, MONTHS
 from salesforecast.forecasting.scores import NAIVE
 
 TARGET = ["measure", "scope_type", "scope_id", "grain", "period_start"]  # what a forecast is about
@@ -20,9 +21,6 @@ KEY = ["made_on", "forecaster", *TARGET]
 FIGURES = ["value", "lo_80", "hi_80", "lo_95", "hi_95"]
 STEPS = ("naive", "model", "rep", "manager")  # in the order in which each may improve on the one before
 LEAST_COVERED = 0.95  # of a company's sales that callers must stand for, before their calls are summed
-
-_MONTHS = {"month": 1, "quarter": 3, "year": 12}
-_DAYS = {"day": 1, "week": 7}
 
 
 def rows(
@@ -73,7 +71,7 @@ def lags(made_on: pd.Series, period_start: pd.Series, grain: pd.Series) -> pd.Se
     known, start = pd.to_datetime(made_on) - pd.Timedelta(days=1), pd.to_datetime(period_start)
     months = 12 * (start.dt.year - known.dt.year) + start.dt.month - known.dt.month
     days = (start - known.dt.normalize()).dt.days
-    by_month, by_day = grain.map(_MONTHS), grain.map(_DAYS)
+    by_month, by_day = grain.map(MONTHS), grain.map(DAYS)
     periods = np.where(by_month.notna(), months / by_month, days / by_day)
     return pd.Series(np.maximum(np.ceil(periods), 0), index=made_on.index).astype("Int64")
 

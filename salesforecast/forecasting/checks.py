@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from salesforecast.errors import BadPanel, BadValue
-from salesforecast.forecasting.frequency import Frequency, infer_days
+from salesforecast.forecasting.frequency import Frequency, day_of_month, infer_days
 
 KEYS = ("unique_id", "ds", "y")
 HUGE = 1e100  # values beyond have squares that no number holds; they count as infinite
@@ -29,19 +29,14 @@ def check_panel(panel: pd.DataFrame) -> pd.DataFrame:
     salesforecast.errors.BadPanel: Panel has 1 gaps, first in series 'EU' at 2025-03-01.
     Call fill_gaps(panel, value=0) if no sale means zero, or fill_gaps(panel, value=None) to interpolate.
     """
-    tidy = tidy_panel(panel)
-    columns = columns_of(tidy)
-    frequency = infer_days(columns.days, columns.codes, columns.grain)
-    positions, irregular = columns.positions(frequency)
-    if irregular.any():
-        raise BadPanel(columns.say("irregular_dates", frequency))
+    tidy, columns, frequency, positions = _on_grid(panel)
     missing = np.where(np.diff(columns.codes, prepend=-1) == 0, np.diff(positions, prepend=0) - 1, 0)
     empty = np.isnan(columns.y)
     if missing.any() or empty.any():
         row = int(np.flatnonzero(empty | (missing > 0))[0])
         # A period is missing before the row, or the row itself has no value.
         number = frequency.numbers(columns.days[[row]]) - frequency.step * missing[row]
-        day = str(frequency.dates(number, _day_of_month(columns.days[[row]]))[0])[:10]
+        day = str(frequency.dates(number, day_of_month(columns.days[[row]]))[0])[:10]
         raise BadPanel(
             f"Panel has {missing.sum() + empty.sum()} gaps, "
             f"first in series {named(columns.ids[columns.codes[row]])} at {day}. "
@@ -63,12 +58,7 @@ def fill_gaps(panel: pd.DataFrame, value: float | None = 0.0) -> pd.DataFrame:
     """
     from salesforecast.forecasting.histories import fill
 
-    tidy = tidy_panel(panel)
-    columns = columns_of(tidy)
-    frequency = infer_days(columns.days, columns.codes, columns.grain)
-    positions, irregular = columns.positions(frequency)
-    if irregular.any():
-        raise BadPanel(columns.say("irregular_dates", frequency))
+    tidy, columns, frequency, positions = _on_grid(panel)
     first = np.flatnonzero(np.diff(columns.codes, prepend=-1))
     lengths = positions[np.r_[first[1:], len(positions)] - 1] + 1
     starts = np.cumsum(lengths) - lengths
@@ -79,7 +69,7 @@ def fill_gaps(panel: pd.DataFrame, value: float | None = 0.0) -> pd.DataFrame:
     whole = tidy.take(np.cumsum(there) - 1).reset_index(drop=True)
     numbers = np.repeat(frequency.numbers(columns.days[first]) - frequency.step * starts, lengths)
     dates = frequency.dates(
-        numbers + frequency.step * np.arange(len(there)), _day_of_month(columns.days[first]).repeat(lengths)
+        numbers + frequency.step * np.arange(len(there)), day_of_month(columns.days[first]).repeat(lengths)
     )
     y = np.where(there, whole["y"], np.nan)
     if value is not None:
@@ -92,18 +82,6 @@ def fill_gaps(panel: pd.DataFrame, value: float | None = 0.0) -> pd.DataFrame:
     whole = whole.assign(ds=np.where(there, whole["ds"], dates), y=y)
     whole.attrs = dict(panel.attrs)
     return whole
-
-
-def tidy_panel(panel: pd.DataFrame) -> pd.DataFrame:
-    """Return the panel sorted and typed; raises `BadPanel` for everything `check_panel` refuses except gaps."""
-    columns = columns_of(panel)
-    refused = columns.refused()
-    if (refused != "").any():
-        raise BadPanel(columns.say(refused[refused != ""][0]))
-    dates = columns.days.astype("datetime64[D]").astype("datetime64[ns]")
-    tidy = panel.iloc[columns.order].reset_index(drop=True).assign(ds=dates, y=columns.y)
-    tidy.attrs = dict(panel.attrs)
-    return tidy
 
 
 def check_season(season: int | None, frequency: Frequency | None) -> int:
@@ -153,9 +131,8 @@ class Columns:
 
     def refused(self) -> np.ndarray:
         """Return for each series why it cannot be read, "" where it can."""
-        twice = np.r_[False, (np.diff(self.days) == 0) & (np.diff(self.codes) == 0)]
         reasons = np.full(len(self.ids), "", dtype="U20")
-        reasons[self._any(twice)] = "duplicate_periods"
+        reasons[self._any(self._twice())] = "duplicate_periods"
         reasons[self._any(np.abs(self.y) > HUGE)] = "infinite_values"
         reasons[~self._any(~np.isnan(self.y))] = "no_values"
         return reasons
@@ -172,7 +149,7 @@ class Columns:
                 "Replace them by NaN (unknown) or drop them; a ratio with a zero base has no value."
             )
         if reason == "duplicate_periods":
-            rows = np.r_[False, (np.diff(self.days) == 0) & (np.diff(self.codes) == 0)]
+            rows = self._twice()
             row = int(np.flatnonzero(rows)[0])
             return (
                 f"Panel has {rows.sum()} duplicate rows, first for series {named(self.ids[self.codes[row]])} at "
@@ -184,6 +161,9 @@ class Columns:
             f"Series {named(first)} has dates that are no whole {frequency.grain if frequency else 'period'} apart. "
             "Give every period its first day (or sum to one date a period)."
         )
+
+    def _twice(self) -> np.ndarray:
+        return np.r_[False, (np.diff(self.days) == 0) & (np.diff(self.codes) == 0)]
 
     def _any(self, rows: np.ndarray) -> np.ndarray:
         return np.bincount(self.codes, weights=rows, minlength=len(self.ids)) > 0
@@ -257,6 +237,25 @@ def regressors_of(known: pd.DataFrame, unique_id: object, dates: np.ndarray) -> 
     return found.to_numpy()
 
 
+def _on_grid(panel: pd.DataFrame) -> tuple[pd.DataFrame, Columns, Frequency, np.ndarray]:
+    """Return the panel sorted and typed, its columns and frequency, and the position of each row in its series.
+
+    Raises `BadPanel` for everything `check_panel` refuses except gaps.
+    """
+    columns = columns_of(panel)
+    refused = columns.refused()
+    if (refused != "").any():
+        raise BadPanel(columns.say(refused[refused != ""][0]))
+    frequency = infer_days(columns.days, columns.codes, columns.grain)
+    positions, irregular = columns.positions(frequency)
+    if irregular.any():
+        raise BadPanel(columns.say("irregular_dates", frequency))
+    dates = columns.days.astype("datetime64[D]").astype("datetime64[ns]")
+    tidy = panel.iloc[columns.order].reset_index(drop=True).assign(ds=dates, y=columns.y)
+    tidy.attrs = dict(panel.attrs)
+    return tidy, columns, frequency, positions
+
+
 def _dates(ds: pd.Series) -> np.ndarray:
     if pd.api.types.is_numeric_dtype(ds.dtype):
         raise BadPanel(f"Column ds holds numbers such as {ds.iloc[0]}. Give dates such as 2026-10-01.")
@@ -307,8 +306,3 @@ def _is_number(value: object) -> bool:
     except (ValueError, TypeError):
         return value is None
     return True
-
-
-def _day_of_month(days: np.ndarray) -> np.ndarray:
-    date = days.astype("datetime64[D]")
-    return (date - date.astype("datetime64[M]").astype("datetime64[D]")).astype(np.int64) + 1

@@ -138,6 +138,19 @@ def ended(batch: Batch) -> np.ndarray:
     return found
 
 
+def medians(values: np.ndarray) -> np.ndarray:
+    """Return the medians along the first axis, NaN left out.
+
+    >>> medians(np.array([[1.0, 1.0], [5.0, np.nan], [2.0, 4.0]])).tolist()
+    [2.0, 2.5]
+    """
+    ordered = np.sort(values, axis=0)
+    count = (~np.isnan(values)).sum(axis=0)
+    low, high = np.maximum(count - 1, 0) // 2, np.minimum(count // 2, len(values) - 1)
+    middle = [np.take_along_axis(ordered, each[None], axis=0)[0] for each in (low, high)]
+    return (middle[0] + middle[1]) / 2
+
+
 def _profile(values: np.ndarray, n: np.ndarray, season: int) -> np.ndarray:
     """Return the median distance of each position in the season from the moving average, (season, series)."""
     rows, columns = np.arange(len(values))[:, None], np.arange(len(n))
@@ -156,7 +169,7 @@ def _profile(values: np.ndarray, n: np.ndarray, season: int) -> np.ndarray:
     years = -(-len(values) // season)
     distances = np.full((years * season, len(n)), np.nan)
     distances[: len(values)] = values - trend
-    profile = _medians(distances.reshape(years, season, len(n)))
+    profile = medians(distances.reshape(years, season, len(n)))
     return profile - profile.mean(axis=0)
 
 
@@ -166,12 +179,12 @@ def _pull_outliers(
     """Return the values with outliers pulled in, where they were, and which series end in an unfinished period."""
     rows, columns = np.arange(len(level))[:, None], np.arange(len(n))
     # Without its slope a growing series does not leave its running median at the ends.
-    line = _medians(np.diff(level, axis=0)) * rows
+    line = medians(np.diff(level, axis=0)) * rows
     middle = _running_median(level - line, n) + line
     rest = level - middle
     size = np.abs(rest)
     # The running median passes through many points: the mean keeps the scale above what the median says then.
-    noise = 1.4826 * _medians(size)
+    noise = 1.4826 * medians(size)
     scale = np.maximum(noise, np.nansum(size, axis=0) / n)
     odd = (size > _FAR * scale) & (size > 1e-9 * np.nanmax(np.abs(level), axis=0))
     # Nothing stands before the first point that could tell a high start from an odd one.
@@ -204,9 +217,9 @@ def _bridge_shift(level: np.ndarray, n: np.ndarray, season: int) -> tuple[np.nda
     change = np.full(level.shape, np.nan)
     change[width : len(level) - width + 1] = means[width:] - means[:-width]
     change[rows > n - width] = np.nan
-    change -= _medians(change)
+    change -= medians(change)
     size = np.abs(change)
-    scale = np.maximum(1.4826 * _medians(size), np.nanmean(size, axis=0) / 4)
+    scale = np.maximum(1.4826 * medians(size), np.nanmean(size, axis=0) / 4)
     step = np.diff(level, axis=0, prepend=level[:1])
     share = step / change
     shift = (size > _JUMP * scale) & (share > _SUDDEN[0]) & (share < _SUDDEN[1])
@@ -214,15 +227,6 @@ def _bridge_shift(level: np.ndarray, n: np.ndarray, season: int) -> tuple[np.nda
     at = np.where(shift, size, 0.0).argmax(axis=0)
     moved = (rows < at) & shift[at, columns]
     return np.where(moved, level + change[at, columns], level), moved
-
-
-def _medians(values: np.ndarray) -> np.ndarray:
-    """Return the medians along the first axis, NaN left out."""
-    ordered = np.sort(values, axis=0)
-    count = (~np.isnan(values)).sum(axis=0)
-    low, high = np.maximum(count - 1, 0) // 2, np.minimum(count // 2, len(values) - 1)
-    middle = [np.take_along_axis(ordered, each[None], axis=0)[0] for each in (low, high)]
-    return (middle[0] + middle[1]) / 2
 
 
 def _running_median(values: np.ndarray, n: np.ndarray) -> np.ndarray:

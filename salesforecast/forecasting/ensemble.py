@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from salesforecast.errors import BadValue, lookup
-from salesforecast.forecasting.conditioning import ended
+from salesforecast.forecasting.conditioning import ended, medians
 from salesforecast.forecasting.models import MODELS, Batch
 
 # Which models suit which history. Those that do not apply to a series (values of zero, too few points) are left out.
@@ -53,13 +53,12 @@ def pools(batch: Batch) -> np.ndarray:
     """
     y, lengths, season = batch.y, batch.lengths, batch.season
     low, high = np.nanmin(y, axis=0), np.nanmax(y, axis=0)
-    two = lengths >= max(2 * season, 10 + 2 * (season // 2))
     return np.select(
         [
             (low == high) | ended(batch),
             lengths < 6,
-            (low >= 0) & (_zeros(batch, two) >= 0.3),
-            (1 < season <= 24) & two,
+            (low >= 0) & (_zeros(batch) >= 0.3),
+            batch.seasonal,
             np.full(len(lengths), season > 24),
         ],
         ["flat", "short", "intermittent", "seasonal", "long"],
@@ -67,11 +66,12 @@ def pools(batch: Batch) -> np.ndarray:
     )
 
 
-def _zeros(batch: Batch, seasonal: np.ndarray) -> np.ndarray:
+def _zeros(batch: Batch) -> np.ndarray:
     """Return the share of zeros, leaving out positions in the season that are always zero."""
     empty, there = batch.y == 0, ~np.isnan(batch.y)
     zeros, counts = empty.sum(axis=0), batch.lengths.copy()
-    if 1 < batch.season <= 24:
+    seasonal = batch.seasonal
+    if seasonal.any():
         for position in range(batch.season):
             own = there[position :: batch.season].sum(axis=0)
             # Six times: that demand is sparse would make a position look closed by chance.
@@ -91,16 +91,7 @@ def combine(paths: np.ndarray, weights: np.ndarray) -> np.ndarray:
     [[13.75]]
     """
     mean = np.where(np.isnan(paths), 0.0, paths * weights[:, None, :]).sum(axis=0)
-    return 0.5 * median(paths) + 0.5 * mean
-
-
-def median(paths: np.ndarray) -> np.ndarray:
-    """Return the median over the first axis of what is not NaN."""
-    ranked = np.sort(paths, axis=0)
-    count = (~np.isnan(paths)).sum(axis=0)[None]
-    lower = np.take_along_axis(ranked, np.maximum(count - 1, 0) // 2, axis=0)[0]
-    upper = np.take_along_axis(ranked, np.minimum(count // 2, len(paths) - 1), axis=0)[0]
-    return 0.5 * (lower + upper)
+    return 0.5 * medians(paths) + 0.5 * mean
 
 
 def weigh(mean: np.ndarray, there: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from salesforecast.forecasting import intervals
+from salesforecast.forecasting.conditioning import ENDED
 from salesforecast.forecasting.intervals import Calibration, Shape
 from salesforecast.forecasting.records import Record
 from salesforecast.forecasting.requests import Request
@@ -18,7 +19,7 @@ def frame(wanted: Request, record: Record, calibration: Calibration, cutoff: int
     horizon = wanted.horizon
     rows = range(len(record.names)) if wanted.members else range(1)
     means, bounds = [], []
-    over = np.array(["ended" in each for each in record.notes])
+    over = np.array([ENDED in each for each in record.notes])
     for row in rows:
         shape = calibration.shape(record.names[row], cutoff)
         mean = np.where(record.closed, 0.0, record.paths[row, :, -1])

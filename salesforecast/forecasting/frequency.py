@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 SEASONS = {"day": 7, "week": 52, "month": 12, "quarter": 4, "year": 1}
 MONTHS = {"month": 1, "quarter": 3, "year": 12}
@@ -36,11 +35,11 @@ class Frequency:
         return self.every * (MONTHS.get(self.grain) or DAYS[self.grain])
 
     def reach(self, season: int) -> int:
-        """Return how many periods a forecast looks back at most: older years say little and cost much.
+        """Return how many periods a forecast looks back at most: as many as a model is fitted to.
 
-        Eight seasons, at least 240 periods; three years of days, to see the season of the year twice.
+        Of days three years, for only these show the season of the year.
         """
-        return 1096 if self.grain == "day" else max(8 * season, 240)
+        return 1096 if self.grain == "day" else fitted(season)
 
     def numbers(self, days: np.ndarray) -> np.ndarray:
         """Return months since 1970 of dates given as days since 1970; the days themselves for days and weeks.
@@ -65,34 +64,45 @@ class Frequency:
         return (start + chosen - np.timedelta64(1, "D")).astype("datetime64[ns]")
 
 
-def infer(panel: pd.DataFrame) -> Frequency:
-    """Return the frequency of a panel sorted by series and date.
+def fitted(season: int) -> int:
+    """Return how many periods a model is fitted to at most: older ones say little and cost much.
+
+    >>> fitted(12), fitted(52)
+    (240, 416)
+    """
+    return max(8 * season, 240)
+
+
+def day_of_month(days: np.ndarray) -> np.ndarray:
+    """Return the day of the month, from 1 on, of dates given as days since 1970.
+
+    >>> day_of_month(np.array([0, 30, 31])).tolist()
+    [1, 31, 1]
+    """
+    date = days.astype("datetime64[D]")
+    return (date - date.astype("datetime64[M]").astype("datetime64[D]")).astype(np.int64) + 1
+
+
+def infer_days(days: np.ndarray, codes: np.ndarray, grain: str | None = None) -> Frequency:
+    """Return the frequency of dates given as days since 1970, sorted inside each series; `codes` tell the series.
 
     The smallest distance between two dates of a series decides: 1 to 6 days is daily, 7 to 27 weekly, 28 to 88
     monthly, 89 to 359 quarterly, from 360 yearly; two or four weeks, two months or half a year where all distances are
     whole multiples of that. Series whose dates do not fit their own spacing have no say. Of the others the finest
     decide for the panel, unless they are fewer than one in twenty: those are taken as irregular. Where every series has
-    one point, `panel.attrs["grain"]` (set by `panel()`) decides; without it, the first or last day of a month means
-    monthly and any other day daily.
+    one point, `grain` (set by `panel()`) decides; without it, the first or last day of a month means monthly and any
+    other day daily.
 
-    >>> infer(pd.DataFrame({"unique_id": "A", "ds": pd.to_datetime(["2026-01-01", "2026-04-01"])})).grain
+    >>> infer_days(np.array([0, 90]), np.array([0, 0])).grain          # 1970-01-01 and 1970-04-01
     'quarter'
     """
-    days = panel["ds"].to_numpy().astype("datetime64[D]").astype(np.int64)
-    codes = pd.factorize(panel["unique_id"])[0]
-    return infer_days(days, codes, panel.attrs.get("grain"))
-
-
-def infer_days(days: np.ndarray, codes: np.ndarray, grain: str | None = None) -> Frequency:
-    """Return the frequency of dates given as days since 1970, sorted inside each series; `codes` tell the series."""
     date = days.astype("datetime64[D]")
     month_end = bool((date.astype("datetime64[M]") != (date + 1).astype("datetime64[M]")).all())
     gaps = np.diff(days)
     inside = (np.diff(codes) == 0) & (gaps > 0)
     if not inside.any():
         if grain not in SEASONS:
-            first_day = bool((date == date.astype("datetime64[M]").astype("datetime64[D]")).all())
-            grain = "month" if month_end or first_day else "day"
+            grain = "month" if month_end or (day_of_month(days) == 1).all() else "day"
         return Frequency(grain, month_end and grain in MONTHS)
     gaps, owners = gaps[inside], codes[1:][inside]
     starts = np.flatnonzero(np.r_[True, np.diff(owners) != 0])

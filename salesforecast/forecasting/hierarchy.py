@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ import pandas as pd
 from salesforecast.errors import BadPanel, BadValue, lookup
 from salesforecast.forecasting.groups import Structure, structure
 from salesforecast.forecasting.intervals import common_dependence
-from salesforecast.forecasting.paths import main_rows, past_dependence
+from salesforecast.forecasting.paths import main_rows, past_dependence, stated_levels
 from salesforecast.forecasting.requests import interval_columns
 
 LARGEST = 5.0  # a past error counts as at most this many interval widths
@@ -50,8 +51,9 @@ def reconcile(
     coherent forecast as its own interval says, series go together as their backtest errors did and, beyond that, as
     much as it takes for the sums to be as uncertain as their own intervals say. Deterministic for one `seed`.
 
-    Returns the columns of `forecast` with `level` and the `by` columns, rows in the order of `nodes`; rows of members
-    are left out. Raises `BadPanel` where a series of `nodes` has no forecast, `UnknownName` for the method.
+    Returns the columns of `forecast` with `level` and the `by` columns, rows in the order of `nodes`; quantiles and
+    rows of members are left out. Raises `BadPanel` where a series of `nodes` has no forecast, `UnknownName` for the
+    method.
 
     >>> months = pd.date_range("2026-01-01", periods=6, freq="MS")
     >>> sales = pd.concat(pd.DataFrame({"unique_id": name, "ds": months, "y": value, "region": name})
@@ -140,11 +142,11 @@ class _Reconciliation:
 
     def __init__(self, forecast: pd.DataFrame, nodes: pd.DataFrame, backtest: pd.DataFrame | None, method: str) -> None:
         lookup(METHODS, method, "reconciliation method")
-        self.method, self.nodes = method, nodes
-        self.tree = structure(nodes)
+        self.method, self.tree = method, structure(nodes)
+        self.groups = nodes.drop_duplicates("unique_id").drop(columns=["ds", "y"])
         self.ids = self.tree.ids
         self.rows = main_rows(forecast)
-        self.levels = _stated_levels(forecast)
+        self.levels = stated_levels(forecast)
         mean = self._wide("mean")
         self.dates = mean.columns.to_numpy()
         self.mean = mean.to_numpy(float)
@@ -155,10 +157,11 @@ class _Reconciliation:
         self.factors = _correlation_factors(_errors(backtest, self.ids, min(self.levels)))
         self.past = _past_deviation(backtest, self.ids, self.deviation)
         self.persistence = _persistence(backtest, len(self.dates))
+        self.coherent = np.concatenate([self._coherent(step) for step in range(len(self.dates))], axis=1)
 
     def frame(self, paths: int, seed: int) -> pd.DataFrame:
         """Return what `reconcile` returns."""
-        mean = np.column_stack([self._coherent(self.mean[:, [step]], step) for step in range(len(self.dates))])
+        mean = self.coherent
         bounds = {name: np.empty_like(mean) for name in self.bounds}
         for step, drawn in enumerate(self.draws(paths, seed)):
             for level in self.levels:
@@ -173,10 +176,9 @@ class _Reconciliation:
                 **{name: each.ravel() for name, each in {"mean": mean, **bounds}.items()},
             }
         )
-        groups = self.nodes.drop_duplicates("unique_id").drop(columns=["ds", "y"])
         whole = made.merge(self.rows[["unique_id", "ds", "model", "note"]], on=["unique_id", "ds"])
-        whole = groups.merge(whole, on="unique_id")
-        return whole[["unique_id", "ds", "model", *made.columns[2:], "note", *groups.columns[1:]]]
+        whole = self.groups.merge(whole, on="unique_id")
+        return whole[["unique_id", "ds", "model", *made.columns[2:], "note", *self.groups.columns[1:]]]
 
     def draws(self, paths: int, seed: int) -> Iterator[np.ndarray]:
         """Yield coherent values (series, paths) of one step after the other.
@@ -197,8 +199,7 @@ class _Reconciliation:
             own, shared, common = chain
             together = self._together(step)
             normal = np.sqrt(1 - together) * (alone * own + finest @ shared) + np.sqrt(together) * common
-            centre = self._coherent(self.mean[:, [step]], step)[count:]
-            values = centre + self._deviations(step, normal)
+            values = self.coherent[count:, [step]] + self._deviations(step, normal)
             yield self.tree.add_up(np.maximum(values, self.floor))
 
     def _together(self, step: int) -> float:
@@ -216,14 +217,14 @@ class _Reconciliation:
         joint = (self.tree.sums @ own) ** 2
         shares = np.linspace(0.0, 1.0, 101)[:, None]
         ratio = np.log(((1 - shares) * apart + shares * joint) / deviation[:count] ** 2)
-        levels = self.nodes.drop_duplicates("unique_id")["level"].to_numpy()[:count]
+        levels = self.groups.set_index("unique_id")["level"].loc[self.ids[:count]].to_numpy()
         mean = np.mean([ratio[:, levels == level].mean(axis=1) for level in dict.fromkeys(levels)], axis=0)
         return float(shares[np.argmin(np.abs(mean)), 0])
 
     def _deviations(self, step: int, normal: np.ndarray) -> np.ndarray:
         """Turn standard normal draws of the finest series into departures with the stated quantiles."""
         count = self.tree.aggregates
-        scores = np.array([_normal_quantile((1 + level / 100) / 2) for level in sorted(self.levels)])
+        scores = np.array([NormalDist().inv_cdf((1 + level / 100) / 2) for level in sorted(self.levels)])
         knots = np.concatenate([-scores[::-1], [0.0], scores])
         names = [f"{side}_{level:g}" for side, way in (("lo", -1), ("hi", 1)) for level in sorted(self.levels)[::way]]
         stated = [self.bounds[name][count:, step] - self.mean[count:, step] for name in names]
@@ -232,9 +233,9 @@ class _Reconciliation:
         piece = np.clip(np.searchsorted(knots, normal) - 1, 0, slopes.shape[1] - 1)
         return np.take_along_axis(values, piece, 1) + np.take_along_axis(slopes, piece, 1) * (normal - knots[piece])
 
-    def _coherent(self, base: np.ndarray, step: int) -> np.ndarray:
-        """Return base values (series, columns) of one step, made to add up."""
-        count = self.tree.aggregates
+    def _coherent(self, step: int) -> np.ndarray:
+        """Return the forecasts (series, 1) of one step, made to add up."""
+        base, count = self.mean[:, [step]], self.tree.aggregates
         if self.method == "bottom_up" or not count:
             finest = base[count:]
         elif self.method == "top_down":
@@ -265,7 +266,7 @@ def _deviation(mean: np.ndarray, bounds: dict[str, np.ndarray], level: float) ->
     """Return the standard deviation that an interval states, never quite 0."""
     width = bounds[f"hi_{level:g}"] - bounds[f"lo_{level:g}"]
     least = 1e-9 * max(float(np.abs(mean).max()), 1e-300)
-    return np.maximum(width / (2 * _normal_quantile((1 + level / 100) / 2)), least)
+    return np.maximum(width / (2 * NormalDist().inv_cdf((1 + level / 100) / 2)), least)
 
 
 def _errors(backtest: pd.DataFrame | None, ids: np.ndarray, level: float) -> np.ndarray:
@@ -322,16 +323,3 @@ def _antithetic(random: np.random.Generator, rows: int, paths: int) -> np.ndarra
     """Return standard normal draws (rows, paths), each with its mirror image, so that their mean is 0."""
     half = random.standard_normal((rows, (paths + 1) // 2))
     return np.concatenate([half, -half], axis=1)[:, :paths]
-
-
-def _normal_quantile(share: float) -> float:
-    from scipy.special import ndtri
-
-    return float(ndtri(share))
-
-
-def _stated_levels(forecast: pd.DataFrame) -> tuple[float, ...]:
-    stated = tuple(float(str(column)[3:]) for column in forecast.columns if str(column).startswith("hi_"))
-    if not stated:
-        raise BadValue("The forecast has no interval. Make it with level=(80, 95).")
-    return stated

@@ -12,7 +12,7 @@ import pandas as pd
 
 from salesforecast.errors import BadPanel
 from salesforecast.forecasting.checks import columns_of
-from salesforecast.forecasting.frequency import Frequency, infer_days
+from salesforecast.forecasting.frequency import Frequency, day_of_month, infer_days
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,17 +119,15 @@ def read(panel: pd.DataFrame, season: int | None = None, frequency: Frequency | 
     for each in np.flatnonzero(gaps):
         part = slice(offsets[each], offsets[each + 1])
         flat[part] = fill(flat[part], season or frequency.season)
-    days = columns.days[keep].astype("datetime64[D]")
-    of_month = (days - days.astype("datetime64[M]").astype("datetime64[D]")).astype(np.int64) + 1
-    names = columns.ids
+    days, names = columns.days[keep], columns.ids
     return Histories(
         names[readable],
         flat,
         offsets,
         known,
         gaps,
-        frequency.numbers(columns.days[keep][starts]),
-        np.maximum.reduceat(of_month, starts),
+        frequency.numbers(days[starts]),
+        np.maximum.reduceat(day_of_month(days), starts),
         frequency,
         {names[each]: str(refused[each]) for each in np.flatnonzero(~readable)},
     )

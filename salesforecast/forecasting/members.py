@@ -9,11 +9,11 @@ import numpy as np
 
 from salesforecast.forecasting import ensemble, regression, seasons
 from salesforecast.forecasting.conditioning import ENDED, STARTS_LATE, condition, ended, leading_zeros
+from salesforecast.forecasting.frequency import fitted
 from salesforecast.forecasting.histories import Histories, blocks
 from salesforecast.forecasting.models import MODELS, Batch
 from salesforecast.forecasting.scales import base_scale
 
-LONGEST = 240  # points that a model fits at most, or eight seasons; more days are only read to see the year
 CHUNK = 160  # columns that a kernel takes at a time: its arrays stay in cache
 BLOCK = 16 * CHUNK  # columns that are read and conditioned at a time
 INTERMITTENT = "intermittent"
@@ -168,9 +168,9 @@ def _run(
     guarded: bool = True,
 ) -> None:
     """Write the paths of the models of a pool for some columns of a batch, NaN where they fail or explode."""
-    own = take(batch, columns)
+    own = batch.take(columns)
     profile = seasons.profile(own, horizon)
-    base = seasons.recent(profile.remove(own), max(8 * batch.season, LONGEST))
+    base = seasons.recent(profile.remove(own), fitted(batch.season))
     for name in pool:
         model = MODELS[name]
         # What zeros are is seen in the history as it is.
@@ -180,7 +180,7 @@ def _run(
         if not fits.any():
             continue
         path = np.full((horizon, len(columns)), np.nan)
-        path[:, fits] = model.forecast(source if fits.all() else take(source, np.flatnonzero(fits)), horizon)
+        path[:, fits] = model.forecast(source if fits.all() else source.take(np.flatnonzero(fits)), horizon)
         path = path if alone else profile.restore(path)
         if guarded:
             path = np.where(_sane(path, own), path, np.nan)
@@ -196,16 +196,6 @@ def _begun(y: np.ndarray, lengths: np.ndarray, season: int) -> tuple[np.ndarray,
     moved = y[np.minimum(cut + rows, len(y) - 1), np.arange(len(cut))]
     moved[rows >= lengths - cut] = np.nan
     return moved, lengths - cut, cut > 2
-
-
-def take(batch: Batch, columns: np.ndarray) -> Batch:
-    """Return some columns of a batch, in their order.
-
-    >>> take(Batch(np.array([[1.0, 2.0], [3.0, np.nan]]), np.array([2, 1]), 1), np.array([1])).y.tolist()
-    [[2.0]]
-    """
-    lengths = batch.lengths[columns]
-    return Batch(batch.y[: lengths.max()][:, columns], lengths, batch.season)
 
 
 def _sane(path: np.ndarray, batch: Batch) -> np.ndarray:

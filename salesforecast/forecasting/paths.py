@@ -87,11 +87,21 @@ def values_of(rows: pd.DataFrame, numbers: np.ndarray) -> np.ndarray:
     return np.stack([piecewise(numbers[:, step], knots, bounds[:, step]) for step in range(len(rows))], axis=1)
 
 
-def knots_of(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Return the Student t quantiles of bounds and mean, and their values (knot, row), ascending."""
-    stated = sorted(float(str(name)[3:]) for name in rows.columns if str(name).startswith("hi_"))
+def stated_levels(forecast: pd.DataFrame) -> list[float]:
+    """Return the levels of the intervals of a forecast in the order of its columns; `BadValue` where it has none.
+
+    >>> stated_levels(pd.DataFrame(columns=["mean", "lo_95", "hi_95", "lo_80", "hi_80"]))
+    [95.0, 80.0]
+    """
+    stated = [float(str(name)[3:]) for name in forecast.columns if str(name).startswith("hi_")]
     if not stated:
         raise BadValue("The forecast has no interval. Make it with level=(80, 95).")
+    return stated
+
+
+def knots_of(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return the Student t quantiles of bounds and mean, and their values (knot, row), ascending."""
+    stated = sorted(stated_levels(rows))
     upper = [float(t_quantile((1 + level / 100) / 2)) for level in stated]
     names = [*(f"lo_{level:g}" for level in reversed(stated)), "mean", *(f"hi_{level:g}" for level in stated)]
     return np.array([*(-each for each in reversed(upper)), 0.0, *upper]), rows[names].to_numpy(float).T

@@ -16,11 +16,9 @@ REGRESSORS_UNUSED = "regressors_unused"
 REGRESSORS_OUTSIDE = "regressors_outside"
 
 _WEIGHTS = np.array([0.0, 0.4, 0.7, 0.85])  # memory of the moving level: none (a random walk) to long
-_LONGEST = 240  # points that a fit looks back at most, or eight seasons, as the models do; days:
-_DAYS = 1096
 _FREEDOM = 10  # degrees of freedom below which nothing can be tested
-# What happens now and then must be seen this often, or in this many periods: the two or three months of a festival look
-# like whatever else happened in them, its thirty days do not.
+# What happens now and then must be seen this often, or at least twice and in this many periods: the two or three months
+# of a festival look like whatever else happened in them, its thirty days do not.
 _OCCURRENCES = 4
 _PERIODS = 12
 
@@ -61,12 +59,7 @@ class Slopes:
     log: bool
 
 
-def no_effect(n: int, horizon: int) -> Effect:
-    """Return the effect that changes nothing."""
-    return Effect(np.zeros(n), np.zeros(horizon))
-
-
-def estimate(y: np.ndarray, regressors: np.ndarray | None, season: int, horizon: int) -> Effect:
+def estimate(y: np.ndarray, regressors: np.ndarray, season: int, horizon: int) -> Effect:
     """Return the effect of known-future regressors on a history, as `slopes` finds it.
 
     `regressors` has a column each and a row for each period of the history and the horizon (rows before are ignored).
@@ -81,8 +74,6 @@ def estimate(y: np.ndarray, regressors: np.ndarray | None, season: int, horizon:
     ([0.92, 1.38, 0.92, 0.92], ('regressors_used',))
     """
     n = len(y)
-    if regressors is None:
-        return no_effect(n, horizon)
     known = np.asarray(regressors, float)[-(n + horizon) :]
     found = slopes(y, known, season, horizon)
     used = found.shrunk != 0
@@ -146,7 +137,7 @@ def found_slopes(
 
     `known` comes from `checks.read_regressors`. Raises `BadValue` where a period is missing.
     """
-    longest = _DAYS if histories.frequency.grain == "day" else max(8 * season, _LONGEST)
+    longest = histories.frequency.reach(season)
     for series, (unique_id, length) in enumerate(zip(histories.ids, histories.lengths.tolist(), strict=True)):
         position = np.arange(max(0, length - longest), length + horizon)
         plan = regressors_of(known, unique_id, histories.dates(np.full(len(position), series), position))
@@ -162,8 +153,8 @@ def slopes(y: np.ndarray, regressors: np.ndarray, season: int, horizon: int) -> 
     best, so the test is honest for a random walk and for a steady level alike. Odd periods count less (Huber). The
     weakest column is dropped until each has |t| > √(4 + 2 ln k), where k is the number of regressors that could be
     tested: 2 for one, 2.9 for ten. What happens now and then (a festival once a year, a promotion) is known from as
-    many occurrences, however many periods each of them lasted: with fewer than four of them, and twelve periods in
-    all, it is not tested; with more, its t is first divided by how much wider a Student t with (occurrences − 1)
+    many occurrences, however many periods each of them lasted: seen once, or fewer than four times and in fewer than
+    twelve periods, it is not tested; else its t is first divided by how much wider a Student t with (occurrences − 1)
     degrees of freedom is than a normal distribution. Slopes are shrunk by 1 − 1/t² (positive-part James–Stein).
     """
     n, count = len(y), regressors.shape[1]
@@ -174,7 +165,7 @@ def slopes(y: np.ndarray, regressors: np.ndarray, season: int, horizon: int) -> 
     shrunk[:] = 0
     reason, start = _usable(known, n)
     occurrences, periods = np.array([_occurrences(column[start:n]) for column in known.T], float).T
-    rare = (occurrences < _OCCURRENCES) & (periods < _PERIODS)
+    rare = (occurrences < 2) | (occurrences < _OCCURRENCES) & (periods < _PERIODS)
     reason = [each or ("rare" if few else "") for each, few in zip(reason, rare, strict=True)]
     columns = [each for each in range(count) if not reason[each]]
     base = _seasonal(n, season)[start + 1 :]

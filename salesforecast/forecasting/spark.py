@@ -224,10 +224,9 @@ def taught_by(lives: pd.DataFrame) -> pd.DataFrame:
     """Return the series that a calibration may learn from, at the end of a panel or at any earlier date.
 
     `lives` has one row per series: `unique_id, first, last` (its first and last known period, empty where it cannot be
-    read). At each date the sample
-    is that of the series there are by then, so all of these samples are kept; and one series of every pair of dates,
-    because these decide at which cutoffs a backtest looks. What holds for a whole is found among what holds for its
-    parts.
+    read). At each date the sample is that of the series there are by then, so all of these samples are kept; and one
+    series of every pair of dates, because these decide at which cutoffs a backtest looks. What holds for a whole is
+    found among what holds for its parts.
 
     >>> taught_by(pd.DataFrame({"unique_id": ["A", "B"], "first": [1, 2], "last": [9, 9]}))["unique_id"].tolist()
     ['A', 'B']

@@ -125,8 +125,7 @@ def long_airline(batch: Batch, horizon: int) -> np.ndarray:
         plain = (batch.season > 24) & (batch.lengths >= 2 * batch.season) & _plain(batch, seasons.profile(batch, 1))
         for model, columns in ((log_airline, plain & _positive(batch)), (airline, plain & ~_positive(batch))):
             if columns.any():
-                lengths = batch.lengths[columns]
-                paths[:, columns] = model(Batch(batch.y[: lengths.max(), columns], lengths, batch.season), horizon)
+                paths[:, columns] = model(batch.take(columns), horizon)
     return paths
 
 

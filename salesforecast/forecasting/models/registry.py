@@ -22,6 +22,25 @@ class Batch:
     lengths: np.ndarray
     season: int
 
+    @property
+    def seasonal(self) -> np.ndarray:
+        """Which histories show a season of at most 24 periods: two of them, and ten points besides half a season each.
+
+        >>> Batch(np.ones((24, 2)), np.array([24, 23]), 12).seasonal.tolist()
+        [True, False]
+        """
+        least = max(2 * self.season, 10 + 2 * (self.season // 2))
+        return (1 < self.season <= 24) & (self.lengths >= least)
+
+    def take(self, columns: np.ndarray) -> Batch:
+        """Return some of the histories, in the order of `columns` (positions, or True for each one wanted).
+
+        >>> Batch(np.array([[1.0, 2.0], [3.0, np.nan]]), np.array([2, 1]), 1).take(np.array([1])).y.tolist()
+        [[2.0]]
+        """
+        lengths = self.lengths[columns]
+        return Batch(self.y[: lengths.max()][:, columns], lengths, self.season)
+
 
 Kernel = Callable[[Batch, int], np.ndarray]
 
@@ -31,8 +50,8 @@ class Model:
     """One forecaster: what it is called, what it assumes, where it comes from and when it applies.
 
     `forecast(batch, horizon)` returns (horizon, series) point forecasts, NaN in a column that could not be fitted.
-    `least` is the shortest history it takes; a `seasonal` model also needs two full seasons of at most 24 periods, a
-    `positive` one values above zero.
+    `least` is the shortest history it takes; a `seasonal` model also needs a season to be seen (`Batch.seasonal`),
+    a `positive` one values above zero.
     """
 
     name: str
@@ -51,10 +70,7 @@ class Model:
         fits = batch.lengths >= self.least
         if self.positive:
             fits = fits & (np.nanmin(batch.y, axis=0) > 0)
-        if self.seasonal:
-            season = batch.season
-            fits = fits & (1 < season <= 24) & (batch.lengths >= max(2 * season, 10 + 2 * (season // 2)))
-        return fits
+        return fits & batch.seasonal if self.seasonal else fits
 
 
 MODELS: dict[str, Model] = {}
